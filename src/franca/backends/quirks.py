@@ -1,0 +1,57 @@
+"""What vendors of one wire do differently, as fields that merge. No code asks for a name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+ThinkingForm = Literal[
+    "none",  # the wire has no switch
+    "reasoning_effort",  # OpenAI: {"reasoning_effort": "low"}
+    "thinking_type",  # DeepSeek, ZhiPuAI, Doubao, Moonshot: {"thinking": {"type": "enabled"}}
+    "enable_thinking",  # Qwen, SiliconFlow: {"enable_thinking": true}
+    "reasoning_object",  # OpenRouter: {"reasoning": {"effort": "low"}}
+    "thinking_config",  # Gemini: {"extra_body": {"google": {"thinking_config": …}}}
+    "anthropic",  # {"thinking": {"type": "enabled", "budget_tokens": n}}, output_config.effort
+]
+
+
+@dataclass(slots=True, frozen=True)
+class Quirks:
+    """Capability fields of one wire's vendors; backend, endpoint, model and binding merge them.
+
+    Args:
+        max_tokens_field: the name under which `max_tokens` goes out.
+        thinking: the form of the thinking switch.
+        think_tags: `<think>…</think>` at the head of the text is reasoning.
+        resend_reasoning: when the assistant's reasoning goes back in the history: DeepSeek refuses
+            the turn where a tool-calling thought is missing.
+        reasoning_field: the field it goes back in.
+        stream_usage: whether `stream_options.include_usage` is understood.
+        developer_role: whether role `developer` is understood; else it goes out as `system`.
+        json_schema: whether `response_format` takes a schema.
+        unsupported: parameters the vendor refuses.
+        renamed: parameters under another name.
+        default_max_tokens: sent where the caller names none and the wire requires one.
+        url_images: whether the vendor fetches pictures by URL.
+    """
+
+    max_tokens_field: str = "max_tokens"
+    thinking: ThinkingForm = "none"
+    think_tags: bool = False
+    resend_reasoning: Literal["never", "tool_calls", "always"] = "never"
+    reasoning_field: str = "reasoning_content"
+    stream_usage: bool = True
+    developer_role: bool = False
+    json_schema: bool = True
+    unsupported: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    default_max_tokens: int = 4096
+    url_images: bool = True
+
+    def merge(self, **changes: Any) -> Quirks:
+        """A copy with the given fields; TypeError names one that does not exist."""
+        return replace(self, **changes) if changes else self
+
+
+QUIRK_NAMES = frozenset(f.name for f in fields(Quirks))

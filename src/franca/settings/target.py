@@ -1,0 +1,102 @@
+"""Where a call may go: what `resolve` gives, all merged and rendered, data only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from franca.backends import OPENAI_CHAT, Quirks
+from franca.types import EndpointType
+
+
+class Secret:
+    """A key that no repr, export or log shows. Holds text, or a callable that gives it anew."""
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: str | Callable[[], str]) -> None:
+        self._source = source
+
+    def reveal(self) -> str:
+        """The key itself; calls the callable, where it is one."""
+        return self._source if isinstance(self._source, str) else self._source()
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is the same at every call."""
+        return isinstance(self._source, str)
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._source == other._source
+
+    def __hash__(self) -> int:
+        return hash(self._source)
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        raise TypeError("a Secret is not pickled")
+
+
+@dataclass(slots=True, frozen=True)
+class Endpoint:
+    """An address, the credentials for it, and how to get there.
+
+    Hashable by identity of its content: two equal endpoints share one transport.
+
+    Args:
+        type: never `default`: resolved to the backend's own.
+        url: the base URL, without a trailing slash; empty: the SDK's own for the type.
+        credentials: the cloud's own: project_id, location, api_version, aws_* … as sorted pairs.
+        headers: as sorted pairs; values may hold `${model_id}`, rendered per target.
+        verify: False, a CA bundle's path, or (certificate, key) of the client.
+    """
+
+    id: str
+    type: EndpointType
+    url: str
+    api_key: Secret | None = None
+    region: str | None = None
+    credentials: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    proxy: str | None = field(default=None, repr=False)
+    organization: str | None = None
+    timeout: float | None = None
+    verify: bool | str | tuple[str, ...] = True
+
+
+@dataclass(slots=True, frozen=True)
+class Target:
+    """One endpoint for one model.
+
+    Args:
+        model: the name in the settings. model_id: the name the endpoint knows it by.
+        wire: the wire format's name.
+        headers: the endpoint's, rendered.
+        endpoint_enabled etc. do not appear: what is off is not a target.
+    """
+
+    backend: str
+    model: str
+    model_id: str
+    endpoint: Endpoint
+    wire: str = OPENAI_CHAT
+    quirks: Quirks = field(default_factory=Quirks)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    priority: int = 1
+    weight: float = 1.0
+    rpm: int | None = None
+    tpm: int | None = None
+    concurrent_requests: int | None = None
+    context_length: int | None = None
+    max_output_tokens: int | None = None
+    max_image_dimension: int | None = None
+    native_multimodal: bool | None = None
+    function_call_available: bool | None = None
+    response_format_available: bool | None = None
+
+    @property
+    def endpoint_id(self) -> str:
+        return self.endpoint.id

@@ -1,0 +1,57 @@
+"""What flows through franca: messages and parts, parameters, results, stream deltas, usage.
+
+Plain slotted dataclasses; this package imports nothing of franca's.
+"""
+
+from franca.types.enums import BackendType, EndpointType, FinishReason, Role
+from franca.types.messages import (
+    AudioPart,
+    DocumentPart,
+    ImagePart,
+    Message,
+    NativePart,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCall,
+    ToolResult,
+)
+from franca.types.params import (
+    CapabilityPolicy,
+    ChatParams,
+    ChatRequest,
+    MessageLike,
+    ReasoningEffort,
+    Thinking,
+)
+from franca.types.results import ChatCompletion, ChatDelta, Choice, ToolCallDelta, Usage
+
+__all__ = [
+    "AudioPart",
+    "BackendType",
+    "CapabilityPolicy",
+    "ChatCompletion",
+    "ChatDelta",
+    "ChatParams",
+    "ChatRequest",
+    "Choice",
+    "DocumentPart",
+    "EndpointType",
+    "FinishReason",
+    "ImagePart",
+    "Message",
+    "MessageLike",
+    "NativePart",
+    "Part",
+    "ReasoningEffort",
+    "ReasoningPart",
+    "RefusalPart",
+    "Role",
+    "TextPart",
+    "Thinking",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolResult",
+    "Usage",
+]

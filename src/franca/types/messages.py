@@ -1,0 +1,162 @@
+"""A conversation: messages, and the parts they are made of.
+
+Every part keeps in `extra` the fields of its wire that franca has no name for (`cache_control`,
+`citations`, a vendor's own), so that a conversation written back to the wire it came from is what
+it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from franca.types.enums import Role
+
+JSON = dict[str, Any]
+"""A vendor's own JSON object, kept as it came."""
+
+
+@dataclass(slots=True)
+class TextPart:
+    """Text. `citations` are the vendor's own objects."""
+
+    text: str
+    citations: list[JSON] | None = None
+    extra: JSON | None = None
+    type: Literal["text"] = "text"
+
+
+@dataclass(slots=True)
+class ReasoningPart:
+    """What the model thought.
+
+    Args:
+        text: the thought, or the summary of it that the vendor shows.
+        signature: what the vendor needs to take the thought back on the next turn.
+        encrypted: an opaque thought (Anthropic's redacted thinking), to be sent back as it is.
+        field: the wire's field it came in, where a wire has several.
+    """
+
+    text: str
+    signature: str | None = None
+    encrypted: str | None = None
+    field: str | None = None
+    extra: JSON | None = None
+    type: Literal["reasoning"] = "reasoning"
+
+
+@dataclass(slots=True)
+class ImagePart:
+    """A picture: one of `url`, `data` (base64, with `media_type`) or `file_id`."""
+
+    url: str | None = None
+    data: str | None = None
+    media_type: str | None = None
+    file_id: str | None = None
+    detail: str | None = None
+    extra: JSON | None = None
+    type: Literal["image"] = "image"
+
+
+@dataclass(slots=True)
+class AudioPart:
+    """Sound: `data` (base64) of `format` (wav, mp3 …), or the `id` of what the model said."""
+
+    data: str | None = None
+    format: str | None = None
+    id: str | None = None
+    transcript: str | None = None
+    extra: JSON | None = None
+    type: Literal["audio"] = "audio"
+
+
+@dataclass(slots=True)
+class DocumentPart:
+    """A document: one of `url`, `data` (base64, with `media_type`), `text` or `file_id`."""
+
+    url: str | None = None
+    data: str | None = None
+    text: str | None = None
+    media_type: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+    extra: JSON | None = None
+    type: Literal["document"] = "document"
+
+
+@dataclass(slots=True)
+class ToolCall:
+    """The model asks for a tool. `arguments` is the JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+    index: int = 0
+    extra: JSON | None = None
+    type: Literal["function"] = "function"
+
+    @property
+    def function(self) -> ToolCall:
+        """Itself: `call.function.name` reads as in OpenAI's SDK."""
+        return self
+
+
+@dataclass(slots=True)
+class ToolResult:
+    """What a tool answered, to the call `tool_call_id`."""
+
+    tool_call_id: str
+    content: str | list[Part] | None
+    name: str | None = None
+    is_error: bool | None = None
+    extra: JSON | None = None
+    type: Literal["tool_result"] = "tool_result"
+
+
+@dataclass(slots=True)
+class RefusalPart:
+    """The model declines, in its own words."""
+
+    text: str
+    extra: JSON | None = None
+    type: Literal["refusal"] = "refusal"
+
+
+@dataclass(slots=True)
+class NativePart:
+    """A vendor's own block (its web search, code execution, MCP …), kept whole."""
+
+    wire: str
+    block: JSON
+    type: Literal["native"] = "native"
+
+
+Part = (
+    TextPart
+    | ReasoningPart
+    | ImagePart
+    | AudioPart
+    | DocumentPart
+    | ToolCall
+    | ToolResult
+    | RefusalPart
+    | NativePart
+)
+
+
+@dataclass(slots=True)
+class Message:
+    """One turn.
+
+    Args:
+        role: who speaks. A tool's answer is a `ToolResult` part, in a message of role `tool` or
+            `user`.
+        content: the text, or the ordered parts.
+        name: the speaker, where a wire carries it.
+        extra: fields of the wire it was read from that have no place here.
+    """
+
+    role: Role
+    content: str | list[Part] | None = None
+    name: str | None = None
+    extra: JSON | None = None

@@ -1,0 +1,142 @@
+"""What a vendor's error means: status, body and headers → one of our errors."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from franca.errors import (
+    APIError,
+    AuthenticationError,
+    CallError,
+    ContentFilterError,
+    ContextLengthError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProviderError,
+    RateLimitError,
+    TimeoutError,
+    scrub,
+)
+from franca.settings.target import Target
+
+_BY_STATUS: dict[int, type[CallError]] = {
+    400: InvalidRequestError,
+    401: AuthenticationError,
+    402: PermissionDeniedError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    408: TimeoutError,
+    409: APIError,
+    413: InvalidRequestError,
+    422: InvalidRequestError,
+    429: RateLimitError,
+}
+_BY_WORD: tuple[tuple[str, type[CallError]], ...] = (
+    (r"context_length|exceed_context|context window|prompt is too long|maximum context"
+     r"|input length and `?max_tokens", ContextLengthError),
+    (r"content_filter|content_policy|content management policy|data_inspection_failed"
+     r"|sensitive", ContentFilterError),
+)  # fmt: skip
+_BY_CODE: dict[str, type[CallError]] = {
+    "authentication_error": AuthenticationError,
+    "invalid_api_key": AuthenticationError,
+    "permission_error": PermissionDeniedError,
+    "not_found_error": NotFoundError,
+    "rate_limit_error": RateLimitError,
+    "rate_limit_exceeded": RateLimitError,
+    "invalid_request_error": InvalidRequestError,
+    "request_too_large": InvalidRequestError,
+    "timeout_error": TimeoutError,
+}
+_TRANSIENT = frozenset({408, 409, 425, 429})
+_LONGEST = 500
+
+
+def failure(
+    status: int | None, headers: Mapping[str, str], body: bytes, target: Target
+) -> CallError:
+    """The error for an answer of that status, or (None) for an error event inside a stream."""
+    message, code, inner = _words(body)
+    effective = inner if status in (None, 200) else status
+    kind = _kind(effective, code, message)
+    secret = target.endpoint.api_key
+    secrets = [secret.reveal()] if secret and secret.fixed else []
+    retryable = effective in _TRANSIENT or (effective or 0) >= 500 or kind.retryable
+    return kind(
+        scrub(message, secrets)[:_LONGEST] or f"{target.backend} answered with an error",
+        backend=target.backend,
+        endpoint_id=target.endpoint_id,
+        status_code=effective,
+        request_id=headers.get("x-request-id") or headers.get("request-id"),
+        retry_after=retry_after(headers),
+        code=code,
+        body=body,
+        retryable=retryable and not issubclass(kind, InvalidRequestError),
+    )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait after `retry-after-ms` or `retry-after` (seconds, or a date against the
+    reply's own `date`); None for what is absent, negative or nonsense."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        text = headers.get(name, "").strip()
+        if re.fullmatch(r"\d+(\.\d+)?", text):
+            return float(text) / unit
+    date, now = headers.get("retry-after", ""), headers.get("date", "")
+    try:
+        wait = parsedate_to_datetime(date) - parsedate_to_datetime(now)
+    except (TypeError, ValueError):
+        return None
+    return max(wait.total_seconds(), 0.0)
+
+
+def _kind(status: int | None, code: str | None, message: str) -> type[CallError]:
+    if status in (400, 413, 422, 500, None):
+        text = f"{code} {message}".lower()
+        for pattern, kind in _BY_WORD:
+            if re.search(pattern, text):
+                return kind
+    if status is None:
+        return _BY_CODE.get(code or "", ProviderError)
+    if status >= 500:
+        return ProviderError
+    return _BY_STATUS.get(status, APIError)
+
+
+def _words(body: bytes) -> tuple[str, str | None, int | None]:
+    """(message, code, status) from an error's body, in any of the forms vendors use."""
+    try:
+        data: Any = json.loads(body)
+    except ValueError:
+        return _plain(body), None, None
+    if isinstance(data, list) and data:
+        data = data[0]
+    if not isinstance(data, dict):
+        return "", None, None
+    error = data.get("error", data)
+    if isinstance(error, str):
+        error = {**data, "message": error}
+    elif not isinstance(error, dict):
+        error = data
+    raw = error.get("code")
+    named = [v for v in (raw, error.get("type"), error.get("status")) if isinstance(v, str)]
+    numbers = [raw, error.get("status_code"), data.get("status_code")]
+    status = next((n for n in map(_status, numbers) if n), None)
+    message = error.get("message") or error.get("detail") or error.get("error_msg") or ""
+    code = next((name for name in named if not name.isdigit()), None)
+    return message if isinstance(message, str) else json.dumps(message), code, status
+
+
+def _status(value: Any) -> int | None:
+    number = int(value) if isinstance(value, int | str) and str(value).isdigit() else 0
+    return number if 400 <= number < 600 else None
+
+
+def _plain(body: bytes) -> str:
+    text = re.sub(r"<(style|script).*?</\1>|<[^>]+>", " ", body.decode(errors="replace"), flags=re.S)
+    return " ".join(text.split())

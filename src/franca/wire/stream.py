@@ -1,0 +1,106 @@
+"""A reply's stream: bytes in, deltas out, and the folded whole at the end."""
+
+from __future__ import annotations
+
+import json
+from typing import Protocol
+
+from franca.errors import APIError, CallError, StreamInterrupted
+from franca.settings.target import Target
+from franca.types import ChatCompletion, ChatDelta
+from franca.wire import wire
+from franca.wire.failures import failure
+from franca.wire.sse import Decoder, Event
+
+
+class Fold(Protocol):
+    """A wire's stream, event by event.
+
+    `done` is True once the wire's own end mark has come. `feed` gives what the event makes visible
+    and raises the vendor's own error where the event is one; `result` is what has come so far.
+    """
+
+    done: bool
+
+    def __init__(self, target: Target) -> None: ...
+    def feed(self, name: str, data: bytes) -> list[ChatDelta]: ...
+    def result(self) -> ChatCompletion: ...
+
+
+class StreamReader:
+    """One reply's stream, whatever drives it.
+
+    A failure before anything was visible is the plain error, so that another endpoint may be
+    tried; after it, `StreamInterrupted` with what arrived.
+    """
+
+    __slots__ = ("_decoder", "_fold", "_target", "visible")
+
+    def __init__(self, target: Target) -> None:
+        self._decoder = Decoder()
+        self._fold: Fold = wire(target.wire).Fold(target)
+        self._target = target
+        self.visible = False
+
+    def feed(self, data: bytes) -> list[ChatDelta]:
+        """The deltas that these bytes complete."""
+        return self._deltas(self._decoder.feed(data))
+
+    def end(self) -> list[ChatDelta]:
+        """The connection has ended. Raises where the wire's end mark is missing."""
+        deltas = self._deltas(self._decoder.end())
+        if not self._fold.done:
+            raise self.broken(self._error("the stream ended before its end mark"))
+        return deltas
+
+    def result(self) -> ChatCompletion:
+        """What has arrived, folded."""
+        return self._fold.result()
+
+    @property
+    def done(self) -> bool:
+        """Whether the wire's end mark has come."""
+        return self._fold.done
+
+    def broken(self, error: CallError) -> CallError:
+        """The error to raise for a stream that cannot go on."""
+        if not self.visible:
+            return error
+        interrupted = StreamInterrupted(
+            error.message,
+            partial=self._fold.result(),
+            backend=self._target.backend,
+            endpoint_id=self._target.endpoint_id,
+            body=error.body,
+        )
+        interrupted.__cause__ = error
+        return interrupted
+
+    def _deltas(self, events: list[Event]) -> list[ChatDelta]:
+        deltas: list[ChatDelta] = []
+        feed = self._fold.feed
+        for name, data in events:
+            try:
+                deltas += feed(name, data)
+            except CallError as error:
+                raise self.broken(error) from error
+            except ValueError as error:
+                raise self.broken(self._malformed(data)) from error
+        self.visible = self.visible or bool(deltas)
+        return deltas
+
+    def _malformed(self, data: bytes) -> CallError:
+        try:
+            json.loads(data)
+        except ValueError:
+            return self._error("the stream holds a line that is not JSON", data)
+        return failure(None, {}, data, self._target)
+
+    def _error(self, message: str, body: bytes = b"") -> CallError:
+        return APIError(
+            message,
+            backend=self._target.backend,
+            endpoint_id=self._target.endpoint_id,
+            body=body,
+            retryable=True,
+        )
