@@ -1,0 +1,14 @@
+"""The command `franca`: serve a local model, show the library at work, check endpoints.
+
+Exit statuses: 0, done; 1, something failed (an endpoint of `check`, a model that does not load);
+2, wrong usage, or settings that cannot be used; 130, ended with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command line in `sys.argv` and exit with its status."""
+    from franca.cli.app import app
+
+    app(prog_name="franca")

@@ -1,0 +1,126 @@
+"""`franca local`: a GGUF file behind an OpenAI- and Anthropic-compatible server, by llama.cpp."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from franca.cli import weights
+from franca.errors import FrancaError, MissingExtraError
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class LocalServerError(FrancaError):
+    """The model cannot be served."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """What to serve, and how.
+
+    Args:
+        path: the GGUF file.
+        port: 0 takes any free one.
+        api_key: asked of callers; required where `host` is not loopback.
+        alias: the model's name to callers; else the file's.
+        context: tokens for each call, prompt and answer together.
+        parallel: calls served at once.
+    """
+
+    path: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    api_key: str | None = field(default=None, repr=False)
+    alias: str | None = None
+    context: int = 2048
+    parallel: int = 2
+    verbose: bool = False
+
+
+def find(model: Path | None) -> Path:
+    """The file to serve: the one named, or the demo's model in the cache.
+
+    Raises:
+        LocalServerError: there is none, or it is no GGUF file.
+    """
+    path = model or weights.cached()
+    if path is None:
+        raise LocalServerError("name a GGUF file, or run `franca demo` once to fetch a small one")
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise LocalServerError(f"{path} cannot be read: {error.strerror}") from error
+    if magic != b"GGUF":
+        raise LocalServerError(f"{path} is not a GGUF file")
+    return path
+
+
+def serve(model: LocalModel, *, exit_with_parent: bool = False) -> None:
+    """Serve until Ctrl-C, SIGTERM or, where a parent holds our stdin, its end.
+
+    The address goes to stdout, on a line of its own, once the model is loaded.
+
+    Raises:
+        MissingExtraError: xllamacpp is not installed.
+        LocalServerError: the server does not start.
+    """
+    server = start(model)
+    signal.signal(signal.SIGTERM, _stop)
+    print(server.listening_address, flush=True)  # noqa: T201 - a parent reads this line
+    if not exit_with_parent:
+        print("OpenAI at /v1, Anthropic at /; Ctrl-C ends it", file=sys.stderr)  # noqa: T201
+    try:
+        _wait(exit_with_parent)
+    except KeyboardInterrupt:
+        return
+
+
+def start(model: LocalModel) -> Any:
+    """The running server of xllamacpp; it stops when it is collected."""
+    if model.host not in _LOOPBACK and not model.api_key:
+        raise LocalServerError(f"listening on {model.host} takes an --api-key")
+    try:
+        xllamacpp: Any = import_module("xllamacpp")
+    except ImportError as error:
+        raise MissingExtraError("xllamacpp", "local") from error
+    try:
+        return xllamacpp.Server(_params(xllamacpp.CommonParams(), model))
+    except RuntimeError as error:
+        raise LocalServerError(
+            f"the server did not start on {model.host}:{model.port}; its reason is above"
+        ) from error
+
+
+def _params(params: Any, model: LocalModel) -> Any:
+    params.model.path = str(model.path)
+    params.hostnames = [model.host]
+    params.port = model.port
+    params.n_parallel = model.parallel
+    params.n_ctx = model.context * model.parallel  # llama.cpp divides it among the calls
+    params.model_alias = {model.alias or model.path.stem}
+    params.api_keys = [model.api_key] if model.api_key else []
+    params.ui = False
+    params.endpoint_slots = False  # it would show other callers' prompts
+    params.cors_origins = "http://127.0.0.1"  # no web page may read answers
+    params.verbosity = 3 if model.verbose else 1
+    return params
+
+
+def _wait(exit_with_parent: bool) -> None:
+    if exit_with_parent:
+        sys.stdin.buffer.read()
+        return
+    while True:
+        time.sleep(3600)  # a signal ends it
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
