@@ -194,9 +194,10 @@ def test_a_script_may_look_at_the_request(sim):
 def test_the_port_is_free_again():
     with Simulator() as first:
         pass
-    with Simulator(port=urlsplit(first.url).port) as second:
+    port = urlsplit(first.url).port or 0
+    with Simulator(port=port) as second:
         assert second.url == first.url
-        with pytest.raises(OSError, match="in use"), Simulator(port=urlsplit(first.url).port):
+        with pytest.raises(OSError, match="in use"), Simulator(port=port):
             pass
 
 
@@ -211,10 +212,11 @@ def test_openai_sdk(sim):
         stream_options={"include_usage": True},
     ) as stream:
         message = stream.get_final_completion()
-    choice = message.choices[0]
-    assert choice.message.content == "Hello there"
-    assert choice.message.tool_calls[0].function.arguments == '{"a": 1}'
-    assert (choice.finish_reason, message.usage.completion_tokens) == ("tool_calls", 5)
+    whole = message.model_dump()
+    choice = whole["choices"][0]
+    assert choice["message"]["content"] == "Hello there"
+    assert choice["message"]["tool_calls"][0]["function"]["arguments"] == '{"a": 1}'
+    assert (choice["finish_reason"], whole["usage"]["completion_tokens"]) == ("tool_calls", 5)
     assert client.models.list().data[0].id == "simulated"
 
 
@@ -228,7 +230,7 @@ def test_anthropic_sdk(sim):
     ) as stream:
         message = stream.get_final_message()
     assert [block.type for block in message.content] == ["thinking", "text", "tool_use"]
-    assert message.content[2].input == {"a": 1}
+    assert message.content[2].model_dump()["input"] == {"a": 1}
     assert message.stop_reason == "tool_use"
     sim.script(error(429, "slow"))
     with pytest.raises(anthropic.RateLimitError, match="slow"):
