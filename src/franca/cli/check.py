@@ -1,0 +1,148 @@
+"""`franca check`: call every model at every endpoint, and say which answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from franca import create_async_chat_client
+from franca.errors import FrancaError, SettingsError
+from franca.settings import Settings
+from franca.settings.target import Target
+
+_PROMPT = [{"role": "user", "content": "Say OK."}]
+_MAX_TOKENS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one endpoint said for one model.
+
+    Args:
+        first_token, latency: seconds until something arrived, and until the end.
+        error: why it failed, scrubbed of keys; None where it answered.
+    """
+
+    backend: str
+    model: str
+    endpoint_id: str
+    wire: str
+    first_token: float | None = None
+    latency: float | None = None
+    error: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+
+def load(path: Path | None) -> Settings:
+    """The settings in that file, or in the one the environment names.
+
+    Raises:
+        SettingsError: there are none, or they cannot be used.
+    """
+    if path is None and not os.environ.get("FRANCA_SETTINGS"):
+        raise SettingsError(["no settings: give --settings FILE, or set FRANCA_SETTINGS to one"])
+    settings = Settings()
+    settings.load(path)
+    return settings
+
+
+def check(
+    settings: Settings,
+    *,
+    backend: str | None = None,
+    model: str | None = None,
+    timeout: float = 30,
+    at_once: int = 8,
+) -> list[Outcome]:
+    """Call them all, some at once.
+
+    Args:
+        backend, model: only these.
+        timeout: seconds for each.
+        at_once: how many calls are open at the same time.
+
+    Raises:
+        SettingsError: nothing in the settings is left to call.
+    """
+    targets = [
+        target
+        for target in settings.targets()
+        if backend in (None, target.backend) and model in (None, target.model)
+    ]
+    if not targets:
+        raise SettingsError(["nothing to check: no such backend or model is enabled"])
+    return asyncio.run(_all(settings, targets, timeout, at_once))
+
+
+def show(outcomes: Sequence[Outcome], *, as_json: bool = False) -> None:
+    """Print them: a table, or JSON."""
+    console = Console(highlight=False)
+    if as_json:
+        console.print_json(json.dumps([asdict(one) | {"ok": one.ok} for one in outcomes]))
+    else:
+        console.print(_table(outcomes))
+
+
+async def _all(
+    settings: Settings, targets: Iterable[Target], timeout: float, at_once: int
+) -> list[Outcome]:
+    room = asyncio.Semaphore(at_once)
+
+    async def one(target: Target) -> Outcome:
+        async with room:
+            return await probe(settings, target, timeout)
+
+    return list(await asyncio.gather(*map(one, targets)))
+
+
+async def probe(settings: Settings, target: Target, timeout: float) -> Outcome:
+    """Stream a short answer from one endpoint."""
+    outcome = Outcome(target.backend, target.model, target.endpoint_id, target.wire)
+    start = time.perf_counter()
+    try:
+        async with asyncio.timeout(timeout):
+            first = await _first_token(settings, target)
+    except FrancaError as error:
+        return replace(outcome, error=f"{type(error).__name__}: {error}")
+    except TimeoutError:
+        return replace(outcome, error=f"TimeoutError: no answer in {timeout:g} seconds")
+    latency = time.perf_counter() - start
+    return replace(outcome, first_token=first - start, latency=latency)
+
+
+async def _first_token(settings: Settings, target: Target) -> float:
+    first = 0.0
+    async with create_async_chat_client(
+        target.backend, model=target.model, settings=settings, endpoint_id=target.endpoint_id
+    ) as client:
+        async with await client.create_stream(_PROMPT, max_tokens=_MAX_TOKENS) as stream:
+            async for _ in stream:
+                first = first or time.perf_counter()
+    return first or time.perf_counter()
+
+
+def _table(outcomes: Iterable[Outcome]) -> Table:
+    table = Table("backend", "model", "endpoint", "wire")
+    table.add_column("first token", justify="right")
+    table.add_column("latency", justify="right")
+    table.add_column("result", overflow="fold")
+    for one in outcomes:
+        result = "[green]ok[/]" if one.ok else f"[red]{one.error}[/]".replace(" [", r" \[")
+        times = (_milliseconds(one.first_token), _milliseconds(one.latency))
+        table.add_row(one.backend, one.model, one.endpoint_id, one.wire, *times, result)
+    return table
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds * 1000:,.0f} ms"
