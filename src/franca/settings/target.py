@@ -65,6 +65,20 @@ class Endpoint:
     organization: str | None = None
     timeout: float | None = None
     verify: bool | str | tuple[str, ...] = True
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        content = (self.id, self.type, self.url, self.api_key, self.headers, self.proxy)
+        object.__setattr__(self, "_hash", hash(content))
+
+    def __hash__(self) -> int:
+        return self._hash  # every call looks up its transport by endpoint: hash the content once
+
+    def secrets(self) -> list[str]:
+        """What no message may repeat: the key (where it is fixed), credentials, header values."""
+        key = [self.api_key.reveal()] if self.api_key and self.api_key.fixed else []
+        pairs = [*self.credentials, *self.headers]
+        return key + [value for _, value in pairs if isinstance(value, str) and len(value) >= 16]
 
 
 @dataclass(slots=True, frozen=True)

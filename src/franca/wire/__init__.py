@@ -16,6 +16,11 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
+import msgspec
+
+from franca.errors import InvalidRequestError
+
+_encode = msgspec.json.Encoder().encode
 _MODULES = {
     "openai-chat": "franca.wire.openai_chat",
     "anthropic-messages": "franca.wire.anthropic_messages",
@@ -25,3 +30,11 @@ _MODULES = {
 def wire(name: str) -> ModuleType:
     """The wire of that name, loaded at first use."""
     return import_module(_MODULES[name])
+
+
+def encode(body: object) -> bytes:
+    """JSON. Raises InvalidRequestError for what JSON cannot hold."""
+    try:
+        return _encode(body)
+    except (TypeError, ValueError) as error:
+        raise InvalidRequestError(f"the request cannot be written as JSON: {error}") from None

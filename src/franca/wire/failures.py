@@ -64,11 +64,10 @@ def failure(
     message, code, inner = _words(body)
     effective = inner if status in (None, 200) else status
     kind = _kind(effective, code, message)
-    secret = target.endpoint.api_key
-    secrets = [secret.reveal()] if secret and secret.fixed else []
     retryable = effective in _TRANSIENT or (effective or 0) >= 500 or kind.retryable
     return kind(
-        scrub(message, secrets)[:_LONGEST] or f"{target.backend} answered with an error",
+        scrub(message, target.endpoint.secrets())[:_LONGEST]
+        or f"{target.backend} answered with an error",
         backend=target.backend,
         endpoint_id=target.endpoint_id,
         status_code=effective,
@@ -138,5 +137,7 @@ def _status(value: Any) -> int | None:
 
 
 def _plain(body: bytes) -> str:
-    text = re.sub(r"<(style|script).*?</\1>|<[^>]+>", " ", body.decode(errors="replace"), flags=re.S)
+    text = re.sub(
+        r"<(style|script).*?</\1>|<[^>]+>", " ", body.decode(errors="replace"), flags=re.S
+    )
     return " ".join(text.split())

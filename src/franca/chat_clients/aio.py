@@ -1,0 +1,118 @@
+"""The asyncio client."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
+
+from franca.chat_clients.client import Messages
+from franca.chat_clients.prepare import Config
+from franca.chat_clients.streams import AsyncChatStream
+from franca.flow import complete, stream
+from franca.transport.aio import AsyncTransport
+from franca.types import ChatCompletion, ChatParams
+
+if TYPE_CHECKING:
+    import anthropic
+    import openai
+
+
+class AsyncChatClient:
+    """One backend's chat for asyncio. Share it between tasks, and between one loop and the next.
+
+    Made by `create_async_chat_client`.
+    """
+
+    def __init__(self, config: Config, transport: AsyncTransport) -> None:
+        self._config, self._transport = config, transport
+
+    @overload
+    async def create_completion(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        stream: Literal[False] = False,
+        **params: Unpack[ChatParams],
+    ) -> ChatCompletion: ...
+    @overload
+    async def create_completion(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        stream: Literal[True],
+        **params: Unpack[ChatParams],
+    ) -> AsyncChatStream: ...
+    async def create_completion(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        stream: bool = False,
+        **params: Unpack[ChatParams],
+    ) -> ChatCompletion | AsyncChatStream:
+        """Ask, and wait for the whole answer; see `ChatClient.create_completion`."""
+        if stream:
+            return await self.create_stream(messages, model=model, **params)
+        request = self._config.request(messages, params, stream=False)
+        return await self._transport.run(complete(request, self._config.targets(model)))
+
+    def create_stream(
+        self, messages: Messages, *, model: str | None = None, **params: Unpack[ChatParams]
+    ) -> AsyncChatStream:
+        """Ask, and read the answer as it comes.
+
+        The request goes out when the stream is awaited, entered or first iterated.
+        """
+        request = self._config.request(messages, params, stream=True)
+        targets = self._config.targets(model)
+        return AsyncChatStream(
+            lambda: self._transport.run(stream(request, targets)), self._transport
+        )
+
+    @property
+    def backend(self) -> str:
+        """The backend's name."""
+        return self._config.backend
+
+    async def aclose(self) -> None:
+        """Give back this client's connections; those that others use stay open."""
+        await self._transport.aclose()
+
+    close = aclose
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(backend={self.backend!r}, model={self._config.model!r})"
+
+    def _sdk(self) -> Any:
+        return self._transport.sdk(self._config.targets()[0].endpoint)
+
+
+class OpenAIAsyncChatClient(AsyncChatClient):
+    """A client of a backend that speaks OpenAI's wire."""
+
+    @property
+    def raw_client(self) -> openai.AsyncOpenAI:
+        """A vendor's SDK client of its own for the first endpoint, for what franca lacks."""
+        return self._sdk()
+
+
+class AnthropicAsyncChatClient(AsyncChatClient):
+    """A client of a backend that speaks Anthropic's wire."""
+
+    @property
+    def raw_client(self) -> anthropic.AsyncAnthropic:
+        """A vendor's SDK client of its own for the first endpoint, for what franca lacks."""
+        return self._sdk()

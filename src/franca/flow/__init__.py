@@ -1,0 +1,18 @@
+"""The life of one call, written once: a generator yields effects and is sent their outcomes."""
+
+from franca.flow.call import complete, stream
+from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send
+from franca.flow.order import order
+
+__all__ = [
+    "Close",
+    "Effect",
+    "Opened",
+    "Outcome",
+    "Read",
+    "Reply",
+    "Send",
+    "complete",
+    "order",
+    "stream",
+]

@@ -1,0 +1,1 @@
+"""Who performs a flow's effects: clients built at first use, shared by endpoint and loop."""

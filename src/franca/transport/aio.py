@@ -1,0 +1,163 @@
+"""The asyncio driver: performs a flow's effects and decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator, Generator
+from typing import Any, TypeVar
+
+from franca.errors import CallError
+from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send
+from franca.settings.target import Endpoint, Target
+from franca.transport import links
+from franca.transport.failures import translate
+from franca.transport.link import Link, frame
+
+T = TypeVar("T")
+_HeldByLoop = dict[asyncio.AbstractEventLoop, links.Held]
+
+
+class Handle:
+    """An open reply: the response, and its bytes as they come."""
+
+    __slots__ = ("chunks", "close")
+
+    def __init__(self, close: Any, chunks: AsyncIterator[bytes]) -> None:
+        self.close, self.chunks = close, chunks
+
+
+class AsyncTransport:
+    """Runs flows for one client, on links shared with all others of the same event loop.
+
+    Args:
+        http_client: the caller's own HTTP client, used for every endpoint and never closed here.
+    """
+
+    def __init__(self, http_client: Any = None) -> None:
+        self._http = http_client
+        self._held: _HeldByLoop = {}
+        weakref.finalize(self, _forget, self._held).atexit = False
+        links.holders.add(self)
+
+    async def link(self, endpoint: Endpoint) -> Link:
+        """The endpoint's link in the running loop, acquired at first use."""
+        held = self._held.get(asyncio.get_running_loop())
+        link = held.get(endpoint) if held is not None else None
+        return await self._acquire(endpoint) if link is None else link
+
+    def sdk(self, endpoint: Endpoint) -> Any:
+        """A vendor's SDK client: of the running loop's link, else on a client of its own."""
+        try:
+            held = self._held.get(asyncio.get_running_loop(), {})
+        except RuntimeError:
+            held = {}
+        return (held.get(endpoint) or Link(endpoint, is_async=True, http=self._http)).sdk
+
+    async def run(self, flow: Generator[Effect, Outcome, T]) -> T:
+        """Drive a flow to its result."""
+        outcome: Outcome = None
+        try:
+            while True:
+                outcome = await self._perform(flow.send(outcome))
+        except StopIteration as stop:
+            return stop.value
+
+    async def chunks(self, opened: Opened) -> AsyncIterator[bytes]:
+        """What is left of a committed stream's bytes; closes the reply at the end, however.
+
+        Raises:
+            CallError: the connection broke before the wire's end mark.
+        """
+        try:
+            while (chunk := await self._read(opened.handle, opened.target)) is not None:
+                if isinstance(chunk, CallError):
+                    if opened.reader.done:
+                        return
+                    raise opened.reader.broken(chunk)
+                yield chunk
+        finally:
+            await opened.handle.close()
+
+    async def aclose(self) -> None:
+        """Give back this client's references; another's connections stay."""
+        everything = [self._held.popitem() for _ in range(len(self._held))]
+        for loop, held in everything:
+            for endpoint, link in held.items():
+                if link.owned:
+                    await links.release_async(loop, endpoint, link)
+
+    def forked(self) -> None:
+        """A child process must not speak on its parent's connections."""
+        self._held.clear()
+
+    async def _acquire(self, endpoint: Endpoint) -> Link:
+        loop = asyncio.get_running_loop()
+        if loop not in self._held:
+            for dead in [other for other in list(self._held) if other.is_closed()]:
+                links.forget(self._held.pop(dead, {}))
+        if self._http is None:
+            link = await links.acquire_async(endpoint)
+        else:
+            link = Link(endpoint, is_async=True, http=self._http)
+        held = self._held.setdefault(loop, {})
+        if endpoint in held:  # another task was first
+            link.refs -= 1
+        return held.setdefault(endpoint, link)
+
+    async def _perform(self, effect: Effect) -> Outcome:
+        if isinstance(effect, Send):
+            return await self._send(effect)
+        if isinstance(effect, Read):
+            return await self._read(effect.handle, effect.target)
+        assert isinstance(effect, Close)
+        await effect.handle.close()
+        return None
+
+    async def _send(self, send: Send) -> Reply | CallError:
+        try:
+            link = await self.link(send.target.endpoint)
+            if not link.direct:
+                return await _post(link, send)
+            key = await asyncio.to_thread(link.key) if link.key else None
+            response = await link.http.send(link.request(send, key), stream=send.request.stream)
+            if not send.request.stream:
+                return Reply(response.status_code, response.headers, response.content)
+            if response.status_code >= 300:
+                return Reply(response.status_code, response.headers, await _whole(response))
+            handle = Handle(response.aclose, response.aiter_bytes())
+            return Reply(response.status_code, response.headers, handle=handle)
+        except Exception as error:
+            if (ours := translate(error, send.target)) is None:
+                raise
+            return ours
+
+    async def _read(self, handle: Handle, target: Target) -> bytes | CallError | None:
+        try:
+            return await anext(handle.chunks, None)
+        except Exception as error:
+            if (ours := translate(error, target)) is None:
+                raise
+            return ours
+
+
+async def _whole(response: Any) -> bytes:
+    try:
+        return await response.aread()
+    finally:
+        await response.aclose()
+
+
+async def _post(link: Link, send: Send) -> Reply:
+    from franca.wire import encode
+
+    answer = await link.sdk.post(send.path, **link.post(send))
+    if not send.request.stream:
+        return Reply(200, {}, encode(answer))
+    handle = Handle(answer.close, (frame(event) async for event in answer))
+    return Reply(200, answer.response.headers, handle=handle)
+
+
+def _forget(held: _HeldByLoop) -> None:
+    for loop_held in list(held.values()):
+        links.forget(loop_held)

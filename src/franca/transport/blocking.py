@@ -1,0 +1,145 @@
+"""The blocking driver: performs a flow's effects and decides nothing."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Generator, Iterator
+from typing import Any, TypeVar
+
+from franca.errors import CallError
+from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send
+from franca.settings.target import Endpoint, Target
+from franca.transport import links
+from franca.transport.failures import translate
+from franca.transport.link import Link, frame
+
+T = TypeVar("T")
+
+
+class Handle:
+    """An open reply: the response, and its bytes as they come."""
+
+    __slots__ = ("chunks", "response")
+
+    def __init__(self, response: Any, chunks: Iterator[bytes]) -> None:
+        self.response, self.chunks = response, chunks
+
+
+class BlockingTransport:
+    """Runs flows for one client, on links shared with all others.
+
+    Args:
+        http_client: the caller's own HTTP client, used for every endpoint and never closed here.
+    """
+
+    def __init__(self, http_client: Any = None) -> None:
+        self._http = http_client
+        self._held: links.Held = {}
+        self._lock = threading.Lock()
+        weakref.finalize(self, links.forget, self._held).atexit = False
+        links.holders.add(self)
+
+    def link(self, endpoint: Endpoint) -> Link:
+        """The endpoint's link, acquired at first use."""
+        link = self._held.get(endpoint)
+        return self._acquire(endpoint) if link is None else link
+
+    def run(self, flow: Generator[Effect, Outcome, T]) -> T:
+        """Drive a flow to its result."""
+        outcome: Outcome = None
+        try:
+            while True:
+                outcome = self._perform(flow.send(outcome))
+        except StopIteration as stop:
+            return stop.value
+
+    def chunks(self, opened: Opened) -> Iterator[bytes]:
+        """What is left of a committed stream's bytes; closes the reply at the end, however.
+
+        Raises:
+            CallError: the connection broke before the wire's end mark.
+        """
+        try:
+            while (chunk := self._read(opened.handle, opened.target)) is not None:
+                if isinstance(chunk, CallError):
+                    if opened.reader.done:
+                        return
+                    raise opened.reader.broken(chunk)
+                yield chunk
+        finally:
+            opened.handle.response.close()
+
+    def close(self) -> None:
+        """Give back this client's references; another's connections stay."""
+        held = [self._held.popitem() for _ in range(len(self._held))]
+        for endpoint, link in held:
+            if link.owned:
+                links.release(endpoint, link)
+
+    def forked(self) -> None:
+        """A child process must not speak on its parent's connections."""
+        self._lock = threading.Lock()
+        self._held.clear()
+
+    def _acquire(self, endpoint: Endpoint) -> Link:
+        with self._lock:
+            if (link := self._held.get(endpoint)) is None:
+                if self._http is None:
+                    link = links.acquire(endpoint)
+                else:
+                    link = Link(endpoint, is_async=False, http=self._http)
+                self._held[endpoint] = link
+            return link
+
+    def _perform(self, effect: Effect) -> Outcome:
+        if isinstance(effect, Send):
+            return self._send(effect)
+        if isinstance(effect, Read):
+            return self._read(effect.handle, effect.target)
+        assert isinstance(effect, Close)
+        effect.handle.response.close()
+        return None
+
+    def _send(self, send: Send) -> Reply | CallError:
+        try:
+            link = self.link(send.target.endpoint)
+            if not link.direct:
+                return _post(link, send)
+            request = link.request(send, link.key() if link.key else None)
+            response = link.http.send(request, stream=send.request.stream)
+            if not send.request.stream:
+                return Reply(response.status_code, response.headers, response.content)
+            if response.status_code >= 300:
+                return Reply(response.status_code, response.headers, _whole(response))
+            handle = Handle(response, response.iter_bytes())
+            return Reply(response.status_code, response.headers, handle=handle)
+        except Exception as error:
+            if (ours := translate(error, send.target)) is None:
+                raise
+            return ours
+
+    def _read(self, handle: Handle, target: Target) -> bytes | CallError | None:
+        try:
+            return next(handle.chunks, None)
+        except Exception as error:
+            if (ours := translate(error, target)) is None:
+                raise
+            return ours
+
+
+def _whole(response: Any) -> bytes:
+    try:
+        return response.read()
+    finally:
+        response.close()
+
+
+def _post(link: Link, send: Send) -> Reply:
+    from franca.wire import encode
+
+    answer = link.sdk.post(send.path, **link.post(send))
+    if not send.request.stream:
+        return Reply(200, {}, encode(answer))
+    handle = Handle(answer, (frame(event) for event in answer))
+    return Reply(200, answer.response.headers, handle=handle)

@@ -1,0 +1,112 @@
+"""One endpoint's way out: its HTTP client, its SDK client, the headers that stay the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from franca.flow.effects import Send
+from franca.settings.target import Endpoint
+from franca.transport import sdk
+from franca.version import __version__
+from franca.wire import encode
+
+_NOT_OURS = ("x-stainless-", "user-agent", "openai-organization", "openai-project")
+_DEFAULT_TIMEOUT = 600.0  # seconds, as the vendors' SDKs
+
+
+class Link:
+    """Built once for an endpoint (and event loop); `refs` counts the clients that hold it.
+
+    Args:
+        http: the HTTP client to send on, None for one of its own.
+    """
+
+    __slots__ = ("_headers", "_sdk", "_urls", "direct", "endpoint", "http", "is_async", "key",
+                 "owned", "refs")  # fmt: skip
+
+    def __init__(self, endpoint: Endpoint, *, is_async: bool, http: Any = None) -> None:
+        self.endpoint, self.is_async = endpoint, is_async
+        self.owned, self.refs = http is None, 0
+        self.http = sdk.http_client(endpoint, is_async=is_async) if http is None else http
+        self.direct = endpoint.type in sdk.DIRECT
+        self.key: Callable[[], str] | None = sdk.key_source(endpoint) if self.direct else None
+        self._sdk: Any = None
+        self._headers = _static_headers(self.sdk, endpoint) if self.direct else {}
+        self._urls: dict[str, Any] = {}
+
+    @property
+    def sdk(self) -> Any:
+        """The vendor's SDK client, built at first use."""
+        if self._sdk is None:
+            self._sdk = sdk.sdk_client(self.endpoint, self.http, is_async=self.is_async)
+        return self._sdk
+
+    def request(self, send: Send, key: str | None) -> Any:
+        """The HTTP request of a direct send; `key` replaces the static one where it is not None."""
+        call, target = send.request, send.target
+        headers = self._headers
+        if target.headers or call.extra_headers or key is not None:
+            fresh = {"authorization": f"Bearer {key}"} if key is not None else {}
+            headers = _merged(headers, fresh, target.headers, call.extra_headers or {})
+        return self.http.build_request(
+            "POST",
+            self._url(send.path),
+            content=encode(send.body),
+            headers=headers,
+            params=call.extra_query,
+            timeout=self.timeout(send),
+        )
+
+    def post(self, send: Send) -> dict[str, Any]:
+        """The arguments of the SDK's own `post`, which signs what must be signed."""
+        call, target = send.request, send.target
+        headers = {**target.headers, **(call.extra_headers or {})}
+        options: dict[str, Any] = {"max_retries": 0, "timeout": self.timeout(send)}
+        options |= {"headers": headers} if headers else {}
+        options |= {"params": dict(call.extra_query)} if call.extra_query else {}
+        given = {"cast_to": object, "body": json.loads(encode(send.body)), "options": options}
+        if call.stream:
+            module = __import__(type(self.sdk).__module__.partition(".")[0])
+            kind = module.AsyncStream if self.is_async else module.Stream
+            given |= {"stream": True, "stream_cls": kind[object]}
+        return given
+
+    def timeout(self, send: Send) -> float:
+        """Seconds: the call's, else the endpoint's, else the default."""
+        return send.request.timeout or self.endpoint.timeout or _DEFAULT_TIMEOUT
+
+    def _url(self, path: str) -> Any:
+        url = self._urls.get(path)
+        if url is None:
+            base = str(self.sdk.base_url).rstrip("/")
+            if base.endswith("/v1") and path.startswith(
+                "/v1/"
+            ):  # people give Anthropic's both ways
+                base = base.removesuffix("/v1")
+            url = self._urls[path] = type(self.http.base_url)(base + path)
+        return url
+
+
+def _static_headers(client: Any, endpoint: Endpoint) -> dict[str, str]:
+    """The SDK's headers, less its telemetry and what it took from the environment."""
+    headers = {**client.default_headers, **client.auth_headers}
+    kept = {
+        name.lower(): value
+        for name, value in headers.items()
+        if isinstance(value, str) and not name.lower().startswith(_NOT_OURS)
+    }
+    if endpoint.organization:
+        kept["openai-organization"] = endpoint.organization
+    return _merged(kept, {"user-agent": f"franca/{__version__}"})
+
+
+def _merged(*layers: Any) -> dict[str, str]:
+    """Headers by name whatever its case; the last one wins."""
+    return {name.lower(): value for layer in layers for name, value in layer.items()}
+
+
+def frame(event: object) -> bytes:
+    """An event that the SDK has decoded, as the line it came from."""
+    return b"data: " + encode(event) + b"\n\n"
