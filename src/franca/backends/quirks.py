@@ -13,6 +13,7 @@ ThinkingForm = Literal[
     "reasoning_object",  # OpenRouter: {"reasoning": {"effort": "low"}}
     "thinking_config",  # Gemini: {"extra_body": {"google": {"thinking_config": …}}}
     "anthropic",  # {"thinking": {"type": "enabled", "budget_tokens": n}}, output_config.effort
+    "anthropic_adaptive",  # the models that think as long as they see fit: {"type": "adaptive"}
 ]
 
 
@@ -34,6 +35,8 @@ class Quirks:
         renamed: parameters under another name.
         default_max_tokens: sent where the caller names none and the wire requires one.
         url_images: whether the vendor fetches pictures by URL.
+        inline_system: Anthropic's wire: whether a system message may stand among the others (from
+            Claude Opus 4.8 on); else it goes out as the user's text, in tags.
     """
 
     max_tokens_field: str = "max_tokens"
@@ -48,6 +51,7 @@ class Quirks:
     renamed: tuple[tuple[str, str], ...] = ()
     default_max_tokens: int = 4096
     url_images: bool = True
+    inline_system: bool = True
 
     def merge(self, **changes: Any) -> Quirks:
         """A copy with the given fields; TypeError names one that does not exist."""
