@@ -1,0 +1,101 @@
+"""Targets without any file: an address and a key given to the factory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from franca.settings.target import Secret, Target
+
+_OF_BINDING = ("model_id", "priority", "weight")
+Key = str | Callable[[], str] | Secret
+
+
+def adhoc(
+    backend: str,
+    model: str | None = None,
+    *,
+    base_url: str | None = None,
+    api_key: Key | None = None,
+    endpoint_type: str | None = None,
+    region: str | None = None,
+    endpoints: Sequence[Mapping[str, Any]] | None = None,
+    **fields: Any,
+) -> tuple[Target, ...]:
+    """The targets of a model at addresses that no settings name; checked as a file is.
+
+    Args:
+        backend: whose wire and quirks hold.
+        model: the vendor's name for it; None takes the backend's first.
+        base_url: the address; without it the vendor's own, for the `region`.
+        api_key: the key; without key and address, that of the backend's environment variable.
+        endpoints: several, each with the fields of a settings file's endpoint and of a binding
+            (`model_id`, `priority`, `weight`); each takes from the other arguments what it lacks.
+        fields: further fields of an endpoint, such as `headers`, `proxy`, `timeout`.
+
+    Raises:
+        SettingsError: every problem, each with its path.
+    """
+    given = {
+        "api_base": base_url,
+        "api_key": api_key,
+        "endpoint_type": endpoint_type,
+        "region": region,
+        **fields,
+    }
+    common = tuple((name, value) for name, value in given.items() if value is not None)
+    if endpoints is None and _can_be_kept(common):
+        return _kept(str(backend), model, common)
+    return _targets(str(backend), model, dict(common), endpoints)
+
+
+def _can_be_kept(common: tuple[tuple[str, Any], ...]) -> bool:
+    """Whether nothing is read from the environment or a file, and everything is hashable."""
+    plain = all(isinstance(v, str | float | int | Secret) or callable(v) for _, v in common)
+    read = any(isinstance(v, str) and "${" in v for _, v in common)
+    from_variable = not any(name in ("api_key", "api_base") for name, _ in common)
+    return plain and not read and not from_variable
+
+
+@lru_cache(maxsize=256)
+def _kept(
+    backend: str, model: str | None, common: tuple[tuple[str, Any], ...]
+) -> tuple[Target, ...]:
+    """The same for the same arguments: a service makes a client for every request."""
+    return _targets(backend, model, dict(common), None)
+
+
+def _targets(
+    backend: str,
+    model: str | None,
+    common: Mapping[str, Any],
+    endpoints: Sequence[Mapping[str, Any]] | None,
+) -> tuple[Target, ...]:
+    from franca.backends import BACKENDS
+    from franca.errors import SettingsError
+    from franca.settings.load import build
+    from franca.types import BackendType
+
+    name = backend.lower()
+    row = BACKENDS[BackendType(name)] if name in BACKENDS else None
+    model = model or (row.default_model if row else None)
+    if row is None or model is None:
+        from franca.settings.snapshot import Snapshot
+
+        Snapshot().resolve(backend, model)  # raises, and says why
+        raise SettingsError([f"backend {name}: name a model"])
+    places, bindings = [], []
+    for i, endpoint in enumerate(endpoints if endpoints is not None else [{}], 1):
+        own = {_renamed(k): v for k, v in endpoint.items() if k not in _OF_BINDING}
+        place = {"id": name if endpoints is None else f"{name}-{i}", **common, **own}
+        places.append(place)
+        of_binding = {k: endpoint[k] for k in _OF_BINDING if k in endpoint}
+        bindings.append({"endpoint_id": place["id"], **of_binding})
+    models = {model: {"endpoints": bindings}}
+    document = {"endpoints": places, "backends": {name: {"models": models}}}
+    return build(document, source="create_chat_client").resolve(name, model)
+
+
+def _renamed(field: str) -> str:
+    return "api_base" if field == "base_url" else field

@@ -1,0 +1,178 @@
+"""What a schema cannot say: duplicate ids, references that lead nowhere, models without endpoint.
+
+Works on the plain document and passes over whatever is of a wrong type, so that these problems
+are told together with those of the types.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from franca.backends import BACKENDS
+from franca.settings.problems import Step, nearest, place
+from franca.settings.upgrade import BACKEND_NAMES
+from franca.settings.wires import is_plain, kind_of, wire_of
+from franca.types import BackendType
+
+_SECTIONS = ("backends", "embedding_backends", "rerank_backends", "decision_backends")
+_TEMPLATE = re.compile(r"\$\{(\w+)\}")
+_TEMPLATES = ("model_id", "model", "backend", "endpoint_id", "api_base", "user")
+
+
+@dataclass(slots=True)
+class Findings:
+    """Lines for an error, and lines for a warning."""
+
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def _items(value: Any, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    inner = value.get(name) if isinstance(value, Mapping) else None
+    for key, item in inner.items() if isinstance(inner, Mapping) else ():
+        if isinstance(item, Mapping):
+            yield str(key), item
+
+
+def _list(value: Mapping[str, Any], name: str) -> list[Any]:
+    inner = value.get(name)
+    return list(inner) if isinstance(inner, list | tuple) else []
+
+
+def _endpoints(document: Mapping[str, Any], found: Findings) -> dict[str, Mapping[str, Any]]:
+    """The endpoints by id; an id given twice is a problem."""
+    first: dict[str, int] = {}
+    endpoints: dict[str, Mapping[str, Any]] = {}
+    for i, endpoint in enumerate(_list(document, "endpoints")):
+        name = endpoint.get("id") if isinstance(endpoint, Mapping) else None
+        if not isinstance(name, str):
+            continue
+        if name in first:
+            line = (
+                f"expected an id of its own; {name!r} is already that of endpoints[{first[name]}]"
+            )
+            found.problems.append(f"endpoints[{i}].id: {line}")
+            continue
+        first[name], endpoints[name] = i, endpoint
+    return endpoints
+
+
+def _endpoint_of(binding: Any) -> str | None:
+    name = binding.get("endpoint_id") if isinstance(binding, Mapping) else binding
+    return name if isinstance(name, str) else None
+
+
+def _is_off(part: Any) -> bool:
+    return isinstance(part, Mapping) and part.get("enabled") is False
+
+
+def _dangling(name: str, endpoints: Mapping[str, Any]) -> str:
+    hint = nearest(name, endpoints) or _offer(endpoints)
+    return f"expected an endpoint's id, and there is no {name!r}{hint}"
+
+
+def _model(
+    model: Mapping[str, Any],
+    default: str | None,
+    steps: tuple[Step, ...],
+    endpoints: Mapping[str, Mapping[str, Any]],
+    found: Findings,
+) -> None:
+    """A model's bindings: each must lead somewhere, and one to an endpoint that is on."""
+    given_bindings = _list(model, "endpoints")
+    bindings = [_endpoint_of(b) for b in given_bindings]
+    dangling = [
+        f"{place((*steps, 'endpoints', i))}: {_dangling(name, endpoints)}"
+        for i, name in enumerate(bindings)
+        if name is not None and name not in endpoints
+    ]
+    wrong = None in bindings or not isinstance(model.get("endpoints", []), list)
+    if wrong or _is_off(model):  # the schema tells what is wrong; what is off needs no endpoint
+        found.warnings += dangling
+        return
+    live = {name for name, endpoint in endpoints.items() if not _is_off(endpoint)}
+    on = {b for b, given in zip(bindings, given_bindings, strict=True) if not _is_off(given)} & live
+    if not bindings and default in live:
+        on = live
+    (found.warnings if on else found.problems).extend(dangling)
+    if not on and not dangling:
+        line = "expected at least one endpoint that exists and is enabled"
+        if bindings:
+            line += ", or the model itself switched off"
+        found.problems.append(f"{place((*steps, 'endpoints'))}: {line}{_offer(endpoints)}")
+
+
+def _offer(endpoints: Mapping[str, Any]) -> str:
+    names = [name for name, endpoint in endpoints.items() if not _is_off(endpoint)][:5]
+    return f"; known: {', '.join(names)}" if names else ""
+
+
+def _backend(
+    backend: Mapping[str, Any],
+    steps: tuple[Step, ...],
+    endpoints: Mapping[str, Mapping[str, Any]],
+    found: Findings,
+) -> None:
+    default = backend.get("default_endpoint")
+    default = default if isinstance(default, str) else None
+    if default is not None and default not in endpoints:
+        line = f"{place((*steps, 'default_endpoint'))}: {_dangling(default, endpoints)}"
+        found.problems.append(line)
+    for name, model in _items(backend, "models"):
+        if default is None or default in endpoints or model.get("endpoints"):
+            _model(model, default, (*steps, "models", name), endpoints, found)
+
+
+def _used(backend: Mapping[str, Any]) -> set[str]:
+    bindings = [b for _, model in _items(backend, "models") for b in _list(model, "endpoints")]
+    return {n for n in (*map(_endpoint_of, bindings), backend.get("default_endpoint")) if n}
+
+
+def _addresses(
+    document: Mapping[str, Any], endpoints: Mapping[str, Mapping[str, Any]], found: Findings
+) -> None:
+    """An endpoint that speaks another wire than its backend's own must say where it is."""
+    for name, backend in _items(document, "backends"):
+        if name not in BACKEND_NAMES:
+            continue
+        row = BACKENDS[BackendType(name)]
+        for used in sorted(_used(backend) & endpoints.keys()):
+            kind = kind_of(endpoints[used], row)
+            foreign = kind is not None and is_plain(kind) and wire_of(kind) != row.wire
+            if kind and foreign and not endpoints[used].get("api_base"):
+                line = f"expected an address; {kind.value} is not the wire of {name}'s own"
+                found.problems.append(f"{_where(document, used)}.api_base: {line}")
+
+
+def _where(document: Mapping[str, Any], name: str) -> str:
+    ids = [e.get("id") if isinstance(e, Mapping) else None for e in _list(document, "endpoints")]
+    return place(("endpoints", ids.index(name)))
+
+
+def _headers(document: Mapping[str, Any], found: Findings) -> None:
+    for i, endpoint in enumerate(_list(document, "endpoints")):
+        headers = endpoint.get("headers") if isinstance(endpoint, Mapping) else None
+        for header, value in headers.items() if isinstance(headers, Mapping) else ():
+            for name in _TEMPLATE.findall(value) if isinstance(value, str) else ():
+                if name not in _TEMPLATES:
+                    where = place(("endpoints", i, "headers", header))
+                    hint = nearest(name, _TEMPLATES)
+                    found.warnings.append(f"{where}: unknown template ${{{name}}}{hint}")
+
+
+def check(document: Mapping[str, Any]) -> Findings:
+    """The problems and the oddities of a version 2 document, each with its place."""
+    found = Findings()
+    endpoints = _endpoints(document, found)
+    for section in _SECTIONS:
+        for name, backend in _items(document, section):
+            if section == "backends" and name not in BACKEND_NAMES:
+                hint = nearest(name.lower(), BACKEND_NAMES)
+                found.warnings.append(f"backends.{name}: unknown backend, left out{hint}")
+            _backend(backend, (section, name), endpoints, found)
+    _addresses(document, endpoints, found)
+    _headers(document, found)
+    return found

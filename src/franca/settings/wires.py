@@ -1,0 +1,48 @@
+"""From what a settings file says of an endpoint to the wire it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from franca.backends import ANTHROPIC_MESSAGES, BACKENDS, OPENAI_CHAT, Quirks, Row
+from franca.types import BackendType, EndpointType
+
+_ANTHROPIC = frozenset(
+    {EndpointType.Anthropic, EndpointType.AnthropicVertex, EndpointType.AnthropicBedrock}
+)
+_OWN = {OPENAI_CHAT: EndpointType.OpenAI, ANTHROPIC_MESSAGES: EndpointType.Anthropic}
+_VERTEX = {OPENAI_CHAT: EndpointType.OpenAIVertex, ANTHROPIC_MESSAGES: EndpointType.AnthropicVertex}
+_TYPES = {t.value: t for t in EndpointType}
+
+
+def kind_of(endpoint: Mapping[str, Any], row: Row) -> EndpointType | None:
+    """An endpoint's type on a backend, never `default`; None where its word is not one.
+
+    A named type holds before the older flags, and the backend's own wire decides the rest.
+    """
+    named = endpoint.get("endpoint_type")
+    if named not in (None, "", EndpointType.Default):
+        return _TYPES.get(str(named))
+    if endpoint.get("is_azure"):
+        return EndpointType.OpenAIAzure
+    if endpoint.get("is_vertex"):
+        return _VERTEX[row.wire]
+    return EndpointType.AnthropicBedrock if endpoint.get("is_bedrock") else _OWN[row.wire]
+
+
+def wire_of(kind: EndpointType) -> str:
+    """The wire format that a type speaks."""
+    return ANTHROPIC_MESSAGES if kind in _ANTHROPIC else OPENAI_CHAT
+
+
+def is_plain(kind: EndpointType) -> bool:
+    """Whether the address and the key are the vendor's own, and no cloud's."""
+    return kind in _OWN.values()
+
+
+def quirks_of(wire: str, row: Row) -> Quirks:
+    """The quirks to begin with: the row's on its own wire, the wire's own elsewhere."""
+    if wire == row.wire:
+        return row.quirks
+    return BACKENDS[BackendType.Anthropic].quirks if wire == ANTHROPIC_MESSAGES else Quirks()
