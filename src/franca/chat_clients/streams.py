@@ -40,7 +40,7 @@ class ChatStream:
     def close(self) -> None:
         """Close the request. What has arrived stays available in `result()`."""
         self._deltas.close()
-        self._opened.handle.response.close()
+        self._opened.handle.close()
 
     def __enter__(self) -> Self:
         return self
@@ -51,9 +51,6 @@ class ChatStream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
         self.close()
 
 
@@ -144,4 +141,4 @@ def _iterate(opened: Opened, transport: BlockingTransport) -> Generator[ChatDelt
             yield from reader.feed(chunk)
         yield from reader.end()
     finally:
-        opened.handle.response.close()
+        opened.handle.close()

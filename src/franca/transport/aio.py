@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from functools import partial
 from typing import Any, TypeVar
 
 from franca.errors import CallError
@@ -19,12 +20,27 @@ _HeldByLoop = dict[asyncio.AbstractEventLoop, links.Held]
 
 
 class Handle:
-    """An open reply: the response, and its bytes as they come."""
+    """An open reply: its bytes as they come, and how to close it. Collected, it has its loop do
+    so."""
 
-    __slots__ = ("chunks", "close")
+    __slots__ = ("_close", "_loop", "chunks")
 
-    def __init__(self, close: Any, chunks: AsyncIterator[bytes]) -> None:
-        self.close, self.chunks = close, chunks
+    def __init__(
+        self, close: Callable[[], Coroutine[Any, Any, None]], chunks: AsyncIterator[bytes]
+    ) -> None:
+        self.chunks = chunks
+        self._close: Callable[[], Coroutine[Any, Any, None]] | None = close
+        self._loop = asyncio.get_running_loop()
+
+    async def close(self) -> None:
+        """Close the reply, once."""
+        close, self._close = self._close, None
+        if close is not None:
+            await close()
+
+    def __del__(self) -> None:
+        if (close := self._close) is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(partial(_start, self._loop, close))
 
 
 class AsyncTransport:
@@ -139,6 +155,10 @@ class AsyncTransport:
             if (ours := translate(error, target)) is None:
                 raise
             return ours
+
+
+def _start(loop: asyncio.AbstractEventLoop, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    loop.create_task(close())
 
 
 async def _whole(response: Any) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 from franca.errors import CallError
@@ -18,12 +18,15 @@ T = TypeVar("T")
 
 
 class Handle:
-    """An open reply: the response, and its bytes as they come."""
+    """An open reply: its bytes as they come, and how to close it. Collected, it closes itself."""
 
-    __slots__ = ("chunks", "response")
+    __slots__ = ("chunks", "close")
 
-    def __init__(self, response: Any, chunks: Iterator[bytes]) -> None:
-        self.response, self.chunks = response, chunks
+    def __init__(self, close: Callable[[], None], chunks: Iterator[bytes]) -> None:
+        self.close, self.chunks = close, chunks
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class BlockingTransport:
@@ -68,7 +71,7 @@ class BlockingTransport:
                     raise opened.reader.broken(chunk)
                 yield chunk
         finally:
-            opened.handle.response.close()
+            opened.handle.close()
 
     def close(self) -> None:
         """Give back this client's references; another's connections stay."""
@@ -98,7 +101,7 @@ class BlockingTransport:
         if isinstance(effect, Read):
             return self._read(effect.handle, effect.target)
         assert isinstance(effect, Close)
-        effect.handle.response.close()
+        effect.handle.close()
         return None
 
     def _send(self, send: Send) -> Reply | CallError:
@@ -112,7 +115,7 @@ class BlockingTransport:
                 return Reply(response.status_code, response.headers, response.content)
             if response.status_code >= 300:
                 return Reply(response.status_code, response.headers, _whole(response))
-            handle = Handle(response, response.iter_bytes())
+            handle = Handle(response.close, response.iter_bytes())
             return Reply(response.status_code, response.headers, handle=handle)
         except Exception as error:
             if (ours := translate(error, send.target)) is None:
@@ -141,5 +144,5 @@ def _post(link: Link, send: Send) -> Reply:
     answer = link.sdk.post(send.path, **link.post(send))
     if not send.request.stream:
         return Reply(200, {}, encode(answer))
-    handle = Handle(answer, (frame(event) for event in answer))
+    handle = Handle(answer.close, (frame(event) for event in answer))
     return Reply(200, answer.response.headers, handle=handle)
