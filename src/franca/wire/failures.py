@@ -40,7 +40,7 @@ _BY_WORD: tuple[tuple[str, type[CallError]], ...] = (
     (r"context_length|exceed_context|context window|prompt is too long|maximum context"
      r"|input length and `?max_tokens", ContextLengthError),
     (r"content_filter|content_policy|content management policy|data_inspection_failed"
-     r"|sensitive", ContentFilterError),
+     r"|^sensitive|sensitive (?:content|words?|information)|敏感", ContentFilterError),
 )  # fmt: skip
 _BY_CODE: dict[str, type[CallError]] = {
     "authentication_error": AuthenticationError,
@@ -124,7 +124,7 @@ def _words(body: bytes) -> tuple[str, str | None, int | None]:
         error = data
     raw = error.get("code")
     named = [v for v in (raw, error.get("type"), error.get("status")) if isinstance(v, str)]
-    numbers = [raw, error.get("status_code"), data.get("status_code")]
+    numbers = [raw, *(block.get(k) for block in (error, data) for k in ("status_code", "status"))]
     status = next((n for n in map(_status, numbers) if n), None)
     message = error.get("message") or error.get("detail") or error.get("error_msg") or ""
     code = next((name for name in named if not name.isdigit()), None)
@@ -132,7 +132,7 @@ def _words(body: bytes) -> tuple[str, str | None, int | None]:
 
 
 def _status(value: Any) -> int | None:
-    number = int(value) if isinstance(value, int | str) and str(value).isdigit() else 0
+    number = int(value) if isinstance(value, int | str) and str(value).isdecimal() else 0
     return number if 400 <= number < 600 else None
 
 

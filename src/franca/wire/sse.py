@@ -16,7 +16,7 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes."""
-        if self._cr or b"\r" in data:
+        if data and (self._cr or b"\r" in data):
             data = self._newlines(data)
         buffer = self._buffer + data
         head, end, tail = buffer.rpartition(b"\n\n")

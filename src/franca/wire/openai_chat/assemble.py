@@ -10,6 +10,7 @@ from franca.wire.openai_chat.parse import call_id
 from franca.wire.openai_chat.parts import JSON
 
 _JOINED = ("content", "reasoning_content", "reasoning", "refusal")
+_OWN = frozenset({"delta", "message", "index", "finish_reason"})
 _DETAIL_JOINED = ("text", "summary")
 
 
@@ -34,7 +35,7 @@ class Draft:
             elif value is not None and key != "tool_calls":
                 self._merge(key, value)
         for key, value in choice.items():
-            if value is None or key in ("delta", "message", "index", "finish_reason"):
+            if value is None or key in _OWN:
                 continue
             old = self.choice.get(key)
             self.choice[key] = joined(old, value) if key == "logprobs" and old else value

@@ -7,19 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 from franca.settings.target import Target
-from franca.types import (
-    ChatCompletion,
-    ChatDelta,
-    NativePart,
-    ReasoningPart,
-    TextPart,
-    ToolCallDelta,
-)
+from franca.types import ChatCompletion, ChatDelta, NativePart, ReasoningPart, TextPart
 from franca.wire.openai_chat import assemble
 from franca.wire.openai_chat.parse import (
     check,
     decode,
-    find_usage,
     finish,
     malformed,
     read_reply,
@@ -31,6 +23,7 @@ from franca.wire.think import ThinkSplitter
 
 _NOT_KEPT = frozenset({"choices", "usage", "object", "obfuscation"})
 _PLAIN = frozenset({"content", "role", "refusal", "tool_calls", "reasoning_content", "reasoning"})
+_NAMES = ("", "message", "data", "error")
 
 
 class Fold:
@@ -72,8 +65,8 @@ class Fold:
         if chunk is None:
             return []
         self._events.append(data)
-        self._keep(chunk)
         try:
+            self._keep(chunk)
             deltas = self._deltas(chunk)
         except (AttributeError, TypeError, ValueError, KeyError):
             raise malformed("a chunk is not of the wire's form", data, self._target) from None
@@ -94,7 +87,7 @@ class Fold:
         try:
             chunk = decode(data)
         except ValueError:
-            if name not in ("", "message", "error", "data"):
+            if name not in _NAMES:
                 return None
             raise malformed(
                 "the stream holds a line that is not JSON", data, self._target
@@ -102,29 +95,29 @@ class Fold:
         if name == "error" and isinstance(chunk, dict) and "choices" not in chunk:
             chunk = {"error": True, **chunk}
         check(chunk, data, self._target)
-        return chunk
+        return chunk if name in _NAMES or "choices" in chunk else None
 
     def _keep(self, chunk: JSON) -> None:
         top = self._top
         for key, value in chunk.items():
-            if value is not None and key not in _NOT_KEPT and (value != "" or key not in top):
+            if value is None or key in _NOT_KEPT or top.get(key) == value:
+                continue
+            if value != "" or key not in top:
                 top[key] = value
-        if (usage := usage_block(chunk)) is not None:
-            self._usage = {
-                **(self._usage or {}),
-                **{k: v for k, v in usage.items() if v is not None},
-            }
 
     def _deltas(self, chunk: JSON) -> list[ChatDelta]:
         deltas: list[ChatDelta] = []
         for at, raw in enumerate(chunk.get("choices") or ()):
             index = raw.get("index")
             deltas += self._choice(raw, index if type(index) is int else at)
-        usage = find_usage(chunk)
-        if usage is not None:
-            if not deltas:
-                deltas.append(ChatDelta())
-            deltas[-1].usage = usage
+        usage = usage_block(chunk)
+        if usage:
+            self._usage = {
+                **(self._usage or {}),
+                **{k: v for k, v in usage.items() if v is not None},
+            }
+            deltas = deltas or [ChatDelta()]
+            deltas[-1].usage = read_usage(usage)
         name, model = self._top.get("id"), self._top.get("model")
         for delta in deltas:
             delta.id, delta.model = name, model
@@ -142,7 +135,7 @@ class Fold:
         reason = raw.get("finish_reason")
         delta = ChatDelta(index=index)
         text, delta.reasoning_content, parts = self._text(draft, message, index)
-        if index in self._splitters:
+        if self._splitters:
             text = self._split(delta, text or "", index, bool(reason))
         delta.content = text or None
         delta.refusal = message.get("refusal") or None
@@ -172,7 +165,7 @@ class Fold:
                 else:
                     parts.append(part)
             content = text
-        if message.keys() - _PLAIN:
+        if not message.keys() <= _PLAIN:
             thought = _others(message, parts, thought)
         return content, thought or None, parts
 
@@ -234,6 +227,3 @@ def _others(message: JSON, parts: list[Any], thought: Any) -> Any:
     if own:
         parts.append(NativePart(WIRE, own))
     return thought
-
-
-__all__ = ["Fold", "ToolCallDelta"]

@@ -125,9 +125,11 @@ def check(data: Any, body: bytes, target: Target) -> None:
         raise _failure(body, target)
     if choices is None:
         return
-    if not isinstance(choices, list) or not all(isinstance(c, dict) for c in choices):
-        raise malformed("the reply's choices are not a list of objects", body, target)
+    if not isinstance(choices, list):
+        raise malformed("the reply's choices are not a list", body, target)
     for choice in choices:
+        if not isinstance(choice, dict):
+            raise malformed("one of the reply's choices is not an object", body, target)
         if choice.get("error"):
             raise _failure(msgspec.json.encode({"error": choice["error"]}), target)
 
@@ -151,9 +153,9 @@ def read_reply(data: JSON, target: Target) -> ChatCompletion:
     choices = [read_choice(raw, at, name, tags) for at, raw in enumerate(raws)]
     extra = {k: v for k, v in data.items() if k not in _TOP and v is not None}
     for at, raw in enumerate(raws):
-        for key in raw.keys() - _CHOICE:
-            if raw[key] is not None:
-                extra[f"choices.{at}.{key}"] = raw[key]
+        for key, value in raw.items():
+            if value is not None and key not in _CHOICE:
+                extra[f"choices.{at}.{key}"] = value
     first = choices[0] if choices else Choice()
     model = data.get("model")
     return ChatCompletion(
@@ -189,8 +191,8 @@ def usage_block(data: JSON) -> JSON | None:
         groq = data.get("x_groq")
         usage = groq.get("usage") if isinstance(groq, dict) else None
     if usage is None:
-        usages = (choice.get("usage") for choice in data.get("choices") or ())
-        usage = next((block for block in usages if block), None)
+        for choice in data.get("choices") or ():
+            usage = usage or choice.get("usage")
     return usage if isinstance(usage, dict) else None
 
 

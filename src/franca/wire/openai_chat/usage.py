@@ -56,9 +56,11 @@ def _flatten(prefix: str, block: dict[str, Any], flat: dict[str, Any]) -> None:
 def _take(flat: dict[str, Any], names: tuple[str, ...]) -> int | None:
     """The first of these counts that is there; the others stay."""
     for name in names:
-        if name in flat and (count := number(flat[name])) is not None:
-            del flat[name]
-            return count
+        if name in flat:
+            count = flat[name] if type(flat[name]) is int else number(flat[name])
+            if count is not None:
+                del flat[name]
+                return count
     return None
 
 

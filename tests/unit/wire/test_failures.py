@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from franca import errors
+from franca.settings.target import Endpoint, Secret, Target
+from franca.types import EndpointType
+from franca.wire.failures import failure, retry_after
+
+KEY = "planted-key-0123456789"
+TARGET = Target("v", "m", "m", Endpoint("e", EndpointType.OpenAI, "http://h", api_key=Secret(KEY)))
+
+
+def of(status: int | None, body: Any) -> errors.CallError:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return failure(status, {"x-request-id": "r1"}, raw, TARGET)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "retryable"),
+    [
+        (400, {"error": {"message": "bad"}}, errors.InvalidRequestError, False),
+        (400, {"error": {"code": "context_length_exceeded"}}, errors.ContextLengthError, False),
+        (400, {"error": {"message": "prompt is too long: 9"}}, errors.ContextLengthError, False),
+        (400, {"error": {"code": "content_filter"}}, errors.ContentFilterError, False),
+        (
+            400,
+            {"error": {"message": "names are case sensitive"}},
+            errors.InvalidRequestError,
+            False,
+        ),
+        (401, {"error": "no"}, errors.AuthenticationError, False),
+        (402, {}, errors.PermissionDeniedError, False),
+        (403, {}, errors.PermissionDeniedError, False),
+        (404, b"<html><style>p{}</style><p>Not found", errors.NotFoundError, False),
+        (408, b"", errors.TimeoutError, True),
+        (409, b"", errors.APIError, True),
+        (418, b"", errors.APIError, False),
+        (422, {"detail": [{"msg": "field required"}]}, errors.InvalidRequestError, False),
+        (429, [{"error": {"code": 429, "status": "X"}}], errors.RateLimitError, True),
+        (500, b"oops", errors.ProviderError, True),
+        (529, {"error": {"type": "overloaded_error"}}, errors.ProviderError, True),
+        (None, {"error": {"code": 429}}, errors.RateLimitError, True),
+        (None, {"error": {"type": "rate_limit_error"}}, errors.RateLimitError, True),
+        (None, {"error": {"message": "?", "code": "²"}}, errors.ProviderError, True),
+        (200, {"object": "error", "message": "m", "code": 400}, errors.InvalidRequestError, False),
+    ],
+)
+def test_class(status: int | None, body: Any, kind: type[Exception], retryable: bool) -> None:
+    error = of(status, body)
+    assert type(error) is kind
+    assert error.retryable is retryable
+    assert (error.backend, error.endpoint_id, error.request_id) == ("v", "e", "r1")
+    assert str(error)
+
+
+def test_the_key_is_in_no_message() -> None:
+    error = of(401, {"error": {"message": f"wrong key {KEY} and sk-abcdefghijklmnop"}})
+    assert KEY not in str(error) + repr(error)
+    assert "sk-abc" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("headers", "want"),
+    [
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": "0.25"}, 0.25),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after": "-3"}, None),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+        (
+            {
+                "retry-after": "Wed, 21 Oct 2026 07:28:10 GMT",
+                "date": "Wed, 21 Oct 2026 07:28:00 GMT",
+            },
+            10.0,
+        ),
+        (
+            {
+                "retry-after": "Wed, 21 Oct 2026 07:28:00 GMT",
+                "date": "Wed, 21 Oct 2026 07:28:10 GMT",
+            },
+            0.0,
+        ),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:10 GMT"}, None),
+    ],
+)
+def test_retry_after(headers: dict[str, str], want: float | None) -> None:
+    assert retry_after(headers) == want
