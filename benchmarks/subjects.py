@@ -116,39 +116,34 @@ class Franca(Subject):
 
 
 class Functions(Subject):
-    """A library of functions, `completion` and `acompletion`; `openai` is what they are told."""
+    """A library with `completion` and `acompletion`; `_openai` is what they are told."""
 
-    module = ""
-    openai: dict[str, Any]
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self._lib = load(self.module)
-        self._options = {"messages": MESSAGES, "api_key": "x"}
+    _lib: Any
+    _openai: dict[str, Any]
 
     def sync(self) -> Any:
-        return self._lib.completion(**self.openai).choices[0].message.content
+        return self._lib.completion(**self._openai).choices[0].message.content
 
     async def aio(self) -> Any:
-        return (await self._lib.acompletion(**self.openai)).choices[0].message.content
+        return (await self._lib.acompletion(**self._openai)).choices[0].message.content
 
     def stream(self) -> str:
-        chunks = self._lib.completion(**self.openai, stream=True)
+        chunks = self._lib.completion(**self._openai, stream=True)
         return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
 
     async def astream(self) -> str:
-        chunks = await self._lib.acompletion(**self.openai, stream=True)
+        chunks = await self._lib.acompletion(**self._openai, stream=True)
         return "".join([c.choices[0].delta.content or "" async for c in chunks if c.choices])
 
 
 class Litellm(Functions):
-    """litellm."""
-
-    module = "litellm"
+    """litellm's functions, which keep their clients."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self.openai = {**self._options, "model": "openai/m", "api_base": self.v1}
+        self._lib = load("litellm")
+        self._options = {"messages": MESSAGES, "api_key": "x"}
+        self._openai = {**self._options, "model": "openai/m", "api_base": self.v1}
 
     def anthropic(self) -> Any:
         options = {**self._options, "model": "anthropic/m", "api_base": self.url}
@@ -156,13 +151,12 @@ class Litellm(Functions):
 
 
 class AnyLlm(Functions):
-    """any-llm."""
-
-    module = "any_llm"
+    """any-llm's client; its functions make a new one for each call, at twenty times the cost."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self.openai = {**self._options, "model": "m", "provider": "openai", "api_base": self.v1}
+        self._lib = load("any_llm").AnyLLM.create("openai", api_key="x", api_base=self.v1)
+        self._openai = {"model": "m", "messages": MESSAGES}
 
 
 class VvLlm(Subject):

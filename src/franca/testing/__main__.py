@@ -34,7 +34,7 @@ def canned(tokens: int, streamed: int, packets: str, gap: float = 0.0) -> Script
 
 
 def _reply(tokens: int) -> Reply:
-    return Reply("simulated", " ".join(["word"] * tokens), prompt_tokens=10)
+    return Reply("simulated", " ".join(f"word{i}" for i in range(tokens)), prompt_tokens=10)
 
 
 def _arguments() -> argparse.Namespace:
