@@ -6,9 +6,14 @@ Exit statuses: 0, done; 1, something failed (an endpoint of `check`, a model tha
 
 from __future__ import annotations
 
+import sys
+
 
 def main() -> None:
     """Run the command line in `sys.argv` and exit with its status."""
-    from franca.cli.app import app
+    try:
+        from franca.cli.app import app
 
-    app(prog_name="franca")
+        app(prog_name="franca")
+    except KeyboardInterrupt:  # while still importing
+        sys.exit(130)

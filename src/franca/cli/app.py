@@ -11,6 +11,7 @@ from typing import Annotated, ParamSpec, TypeVar
 import typer
 
 from franca.errors import FrancaError, SettingsError
+from franca.version import __version__
 
 app = typer.Typer(
     help="One language for every LLM backend.",
@@ -40,9 +41,7 @@ def _clean(command: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"franca {version('franca')}")
+        typer.echo(f"franca {__version__}")
         raise typer.Exit
 
 

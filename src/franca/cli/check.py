@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from franca import create_async_chat_client
 from franca.errors import FrancaError, SettingsError
@@ -50,11 +51,15 @@ def load(path: Path | None) -> Settings:
     Raises:
         SettingsError: there are none, or they cannot be used.
     """
-    if path is None and not os.environ.get("FRANCA_SETTINGS"):
-        raise SettingsError(["no settings: give --settings FILE, or set FRANCA_SETTINGS to one"])
-    settings = Settings()
-    settings.load(path)
+    settings = Settings() if path is None and not _in_environment() else Settings().load(path)
+    if not any(settings.targets()):
+        line = "nothing to call: give --settings FILE, or name one in FRANCA_SETTINGS"
+        raise SettingsError([line if path is None else f"{path}: no model is enabled"])
     return settings
+
+
+def _in_environment() -> bool:
+    return any(name.startswith("FRANCA_") for name in os.environ)
 
 
 def check(
@@ -123,12 +128,14 @@ async def probe(settings: Settings, target: Target, timeout: float) -> Outcome:
 
 async def _first_token(settings: Settings, target: Target) -> float:
     first = 0.0
-    async with create_async_chat_client(
-        target.backend, model=target.model, settings=settings, endpoint_id=target.endpoint_id
-    ) as client:
-        async with await client.create_stream(_PROMPT, max_tokens=_MAX_TOKENS) as stream:
-            async for _ in stream:
-                first = first or time.perf_counter()
+    async with (
+        create_async_chat_client(
+            target.backend, model=target.model, settings=settings, endpoint_id=target.endpoint_id
+        ) as client,
+        await client.create_stream(_PROMPT, max_tokens=_MAX_TOKENS) as stream,
+    ):
+        async for _ in stream:
+            first = first or time.perf_counter()
     return first or time.perf_counter()
 
 
@@ -138,7 +145,7 @@ def _table(outcomes: Iterable[Outcome]) -> Table:
     table.add_column("latency", justify="right")
     table.add_column("result", overflow="fold")
     for one in outcomes:
-        result = "[green]ok[/]" if one.ok else f"[red]{one.error}[/]".replace(" [", r" \[")
+        result = Text("ok", "green") if one.error is None else Text(one.error, "red")
         times = (_milliseconds(one.first_token), _milliseconds(one.latency))
         table.add_row(one.backend, one.model, one.endpoint_id, one.wire, *times, result)
     return table

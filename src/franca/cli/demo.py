@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -20,10 +21,10 @@ from franca.cli import weights
 from franca.cli.child import local_server
 from franca.errors import FrancaError, MissingExtraError
 from franca.settings import Settings
-from franca.types import BackendType, ChatCompletion, ChatDelta
+from franca.types import BackendType, ChatCompletion, ChatDelta, ChatParams
 
 _OPENAI, _ANTHROPIC = "on-openai-wire", "on-anthropic-wire"
-_ANSWER = {"max_tokens": 48, "temperature": 0.2}
+_ANSWER: ChatParams = {"max_tokens": 48, "temperature": 0.2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One call and what it took; seconds. `first` is None where the answer came whole."""
+    """One call and what it took, in seconds. `first` is None where the answer came whole."""
 
     what: str
     wire: str
@@ -58,7 +59,7 @@ def run(*, wait: float = 90, simulate: bool = False) -> None:
     """
     console = Console(highlight=False)
     with ExitStack() as stack:
-        place = _simulator(stack) if simulate else _place(console, stack, wait)
+        place = _simulator(console, stack) if simulate else _place(console, stack, wait)
         settings = Settings(**document(place))
         shown = [
             _completion(console, settings, place.model),
@@ -66,7 +67,6 @@ def run(*, wait: float = 90, simulate: bool = False) -> None:
             *asyncio.run(_together(console, settings, place.model)),
             _stream(console, settings, place.model, "Anthropic wire", _ANTHROPIC),
         ]
-        console.print()
         console.print(_table(shown))
 
 
@@ -96,12 +96,12 @@ def _place(console: Console, stack: ExitStack, wait: float) -> Place:
     try:
         place = _real(console, stack, wait)
     except FrancaError as error:
-        console.print(f"[yellow]No real model here:[/] {_plain(error)}", soft_wrap=True)
-        console.print("The simulator answers in its place: the same wires, and no model.\n")
-        return _simulator(stack)
+        console.print("[yellow]No real model here:[/]", escape(str(error)), soft_wrap=True)
+        return _simulator(console, stack)
     console.print(
-        "SmolLM2 with 135 million parameters, on this computer. It is [bold]tiny[/]: what it says "
-        "is often nonsense.\nThe calls are the same as to any vendor.\n"
+        "SmolLM2 with 135 million parameters answers, on this computer. It is [bold]tiny[/] and "
+        "often talks nonsense.\nThe calls are the same to every vendor.\n",
+        soft_wrap=True,
     )
     return place
 
@@ -124,9 +124,10 @@ def _real(console: Console, stack: ExitStack, wait: float) -> Place:
         return Place(stack.enter_context(server), weights.SMOLLM2.alias, key)
 
 
-def _simulator(stack: ExitStack) -> Place:
+def _simulator(console: Console, stack: ExitStack) -> Place:
     from franca.testing import Simulator
 
+    console.print("The simulator answers: the vendors' wires on loopback, and no model.\n")
     key = secrets.token_urlsafe(24)
     simulator = stack.enter_context(Simulator(api_key=key))
     return Place(simulator.url, "simulated", key)
@@ -141,8 +142,8 @@ def _completion(console: Console, settings: Settings, model: str) -> Shown:
         start = time.perf_counter()
         result = client.create_completion(_user(question), **_ANSWER)
         whole = time.perf_counter() - start
-    _say(console, f"{result.content}\n")
-    return Shown("whole", "openai-chat", result, whole)
+    _say(console, f"{result.content}\n\n")
+    return Shown("whole", "OpenAI", result, whole)
 
 
 def _stream(
@@ -158,7 +159,7 @@ def _stream(
             first = _print_deltas(console, stream)
             result = stream.result()
         whole = time.perf_counter() - start
-    wire = "openai-chat" if endpoint_id == _OPENAI else "anthropic-messages"
+    wire = "OpenAI" if endpoint_id == _OPENAI else "Anthropic"
     return Shown("streamed", wire, result, whole, first - start)
 
 
@@ -172,12 +173,12 @@ async def _together(console: Console, settings: Settings, model: str) -> list[Sh
         async def answer(question: str) -> Shown:
             start = time.perf_counter()
             result = await client.create_completion(_user(question), **_ANSWER)
-            return Shown("async", "openai-chat", result, time.perf_counter() - start)
+            return Shown("async", "OpenAI", result, time.perf_counter() - start)
 
         shown = await asyncio.gather(*map(answer, questions))
     for question, one in zip(questions, shown, strict=True):
         _ask(console, "Async, both at once", question)
-        _say(console, f"{one.result.content}\n")
+        _say(console, f"{one.result.content}\n\n")
     return list(shown)
 
 
@@ -188,7 +189,7 @@ def _print_deltas(console: Console, stream: Iterable[ChatDelta]) -> float:
         if delta.content:
             first = first or time.perf_counter()
             _say(console, delta.content)
-    console.print()
+    console.print("\n")
     return first or time.perf_counter()
 
 
@@ -201,17 +202,14 @@ def _say(console: Console, text: str) -> None:
     console.print(text, end="", markup=False, soft_wrap=True)
 
 
-def _plain(error: Exception) -> str:
-    return str(error).replace("[", r"\[")
-
-
 def _user(question: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": question}]
 
 
 def _table(shown: list[Shown]) -> Table:
-    table = Table("call", "wire", title="What it took")
-    for heading in ("first token", "whole", "tokens in", "tokens out", "ended by"):
+    caption = "in, out: tokens. The first call on a wire also loads the vendor's SDK."
+    table = Table("call", "wire", title="What it took", caption=caption)
+    for heading in ("first token", "whole", "in", "out", "ended by"):
         table.add_column(heading, justify="right")
     for one in shown:
         usage = one.result.usage
