@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from franca.settings.target import Secret, Target
+from franca.backends import BACKENDS
+from franca.errors import SettingsError
+from franca.settings.build import make_target, url_of
+from franca.settings.snapshot import Snapshot
+from franca.settings.target import Endpoint, Secret, Target
+from franca.settings.wires import kind_of
+from franca.types import BackendType
 
 _OF_BINDING = ("model_id", "priority", "weight")
 Key = str | Callable[[], str] | Secret
@@ -63,7 +69,27 @@ def _kept(
     backend: str, model: str | None, common: tuple[tuple[str, Any], ...]
 ) -> tuple[Target, ...]:
     """The same for the same arguments: a service makes a client for every request."""
-    return _targets(backend, model, dict(common), None)
+    place = dict(common)
+    return _plain(backend, model, place) or _targets(backend, model, place, None)
+
+
+def _plain(backend: str, model: str | None, place: Mapping[str, Any]) -> tuple[Target, ...]:
+    """The target of an address and a key, for which nobody need wait for the schema to load.
+
+    Empty where anything else is given, or is wrong: the schema says it better.
+    """
+    texts = all(isinstance(place.get(name, ""), str) for name in ("api_base", "endpoint_type"))
+    row = BACKENDS.get(backend.lower())  # ty: ignore[invalid-argument-type]
+    if not (row and model and texts and place.keys() <= {"api_base", "api_key", "endpoint_type"}):
+        return ()
+    kind = kind_of(place, row)
+    base, key = place.get("api_base"), place.get("api_key")
+    if not base or kind is None or not (key is None or isinstance(key, str | Secret)):
+        return ()
+    name = row.backend.value
+    secret = Secret(key) if isinstance(key, str) else key
+    endpoint = Endpoint(name, kind, url_of(base, kind, row), secret)
+    return (make_target(name, model, model, endpoint),)
 
 
 def _targets(
@@ -72,17 +98,12 @@ def _targets(
     common: Mapping[str, Any],
     endpoints: Sequence[Mapping[str, Any]] | None,
 ) -> tuple[Target, ...]:
-    from franca.backends import BACKENDS
-    from franca.errors import SettingsError
     from franca.settings.load import build
-    from franca.types import BackendType
 
     name = backend.lower()
     row = BACKENDS[BackendType(name)] if name in BACKENDS else None
     model = model or (row.default_model if row else None)
     if row is None or model is None:
-        from franca.settings.snapshot import Snapshot
-
         Snapshot().resolve(backend, model)  # raises, and says why
         raise SettingsError([f"backend {name}: name a model"])
     places, bindings = [], []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from franca.backends import BACKENDS, QUIRK_NAMES, Quirks, Row
 from franca.settings.target import Endpoint, Secret, Target
 from franca.settings.wires import is_plain, kind_of, quirks_of, wire_of
-from franca.types import BackendType
+from franca.types import BackendType, EndpointType
 
 if TYPE_CHECKING:
     from franca.settings.schema import (
@@ -39,10 +39,16 @@ def _verify(verify: bool | str | ClientCertificate) -> bool | str | tuple[str, .
     return parts if verify.ca else tuple(p for p in parts if p)
 
 
-def _url(api_base: str | None, own: str) -> str:
+def url_of(api_base: str | None, kind: EndpointType, row: Row, region: str | None = None) -> str:
     """The base URL; the beginning of the vendor's own address stands for the whole of it."""
-    url = (api_base or own).rstrip("/")
+    own = row.url(region) if is_native(kind, row) else ""
+    url = (api_base or own).strip().rstrip("/")
     return own if own.startswith(f"{url}/") else url
+
+
+def is_native(kind: EndpointType, row: Row) -> bool:
+    """Whether the vendor's own address and key are what a type speaks to."""
+    return is_plain(kind) and wire_of(kind) == row.wire
 
 
 def environment_key(row: Row) -> Secret | None:
@@ -58,15 +64,13 @@ def endpoint_for(row: Row, settings: EndpointSettings) -> Endpoint:
     """
     kind = kind_of(dict(settings), row)
     assert kind is not None  # the schema has seen to it
-    native = is_plain(kind) and wire_of(kind) == row.wire
-    own = row.url(settings.region) if native else ""
     key = settings.api_key
-    if key is None and native and settings.api_base is None:
+    if key is None and is_native(kind, row) and settings.api_base is None:
         key = environment_key(row)
     return Endpoint(
         id=settings.id,
         type=kind,
-        url=_url(settings.api_base, own),
+        url=url_of(settings.api_base, kind, row, settings.region),
         api_key=key,
         region=settings.region,
         credentials=_frozen(_credentials(settings)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 Step = str | int
 
@@ -20,5 +19,7 @@ def place(steps: Iterable[Step]) -> str:
 
 def nearest(name: object, known: Iterable[str], cutoff: float = 0.6) -> str:
     """`; did you mean 'x'?` for the known name most like the given one, or nothing."""
+    from difflib import get_close_matches
+
     close = get_close_matches(str(name), list(known), n=1, cutoff=cutoff)
     return f"; did you mean {close[0]!r}?" if close else ""

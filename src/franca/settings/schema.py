@@ -36,6 +36,10 @@ def _pairs(value: Any) -> Any:
     return tuple(value.items()) if isinstance(value, Mapping) else value
 
 
+def _lower(value: Any) -> Any:
+    return (value.strip().lower() or None) if isinstance(value, str) else value
+
+
 def _blank_is_none(value: Any) -> Any:
     return (value.strip() or None) if isinstance(value, str) else value
 
@@ -66,7 +70,12 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # `Document` is built once, with all its parts, when it is first used
+    )
 
 
 class _Capabilities(_Part):
@@ -113,7 +122,7 @@ class EndpointSettings(_Part):
     region: str | None = None
     api_base: Optional = None
     api_key: Key | None = None
-    endpoint_type: EndpointType | None = None
+    endpoint_type: Annotated[EndpointType | None, BeforeValidator(_lower)] = None
     response_api: bool = False
     credentials: dict[str, Any] | None = Field(default=None, repr=False)
     rpm: Count | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +60,8 @@ def _yaml(text: str) -> Any:
 
 
 def _toml(text: str) -> Any:
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -105,6 +106,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 def _variables() -> dict[str, Any]:
     """The sections in `FRANCA_*`: JSON, or single values with `__` between the names."""
+    from pydantic import ValidationError
     from pydantic_settings import BaseSettings, SettingsConfigDict
     from pydantic_settings import SettingsError as BadJson
 
@@ -124,10 +126,12 @@ def _variables() -> dict[str, Any]:
 
     try:
         return Variables().model_dump(exclude_none=True)
+    except ValidationError as error:
+        names = {str(e["loc"][0]) for e in error.errors(include_url=False, include_input=False)}
     except BadJson as error:
-        name = str(error).split('"')[1] if '"' in str(error) else "…"
-        line = f"{PREFIX}{name.upper()}: expected JSON"
-        raise SettingsError([line], "environment") from None
+        names = {name for name in SECTIONS if f'"{name}"' in str(error)}
+    lines = [f"{PREFIX}{name.upper()}: expected JSON of the section's form" for name in names]
+    raise SettingsError(sorted(lines), "environment")
 
 
 def _misspelt() -> list[str]:

@@ -21,9 +21,9 @@ def kind_of(endpoint: Mapping[str, Any], row: Row) -> EndpointType | None:
 
     A named type holds before the older flags, and the backend's own wire decides the rest.
     """
-    named = endpoint.get("endpoint_type")
-    if named not in (None, "", EndpointType.Default):
-        return _TYPES.get(str(named))
+    named = str(endpoint.get("endpoint_type") or EndpointType.Default).strip().lower()
+    if named != EndpointType.Default:
+        return _TYPES.get(named)
     if endpoint.get("is_azure"):
         return EndpointType.OpenAIAzure
     if endpoint.get("is_vertex"):
