@@ -8,12 +8,13 @@ from typing import Any
 
 from franca.backends import BACKENDS
 from franca.errors import SettingsError
-from franca.settings.build import make_target, url_of
+from franca.settings.build import is_native, make_target, url_of
 from franca.settings.snapshot import Snapshot
 from franca.settings.target import Endpoint, Secret, Target
 from franca.settings.wires import kind_of
 from franca.types import BackendType
 
+_TEXTS = ("api_base", "endpoint_type", "region")
 _OF_BINDING = ("model_id", "priority", "weight")
 Key = str | Callable[[], str] | Secret
 
@@ -78,17 +79,19 @@ def _plain(backend: str, model: str | None, place: Mapping[str, Any]) -> tuple[T
 
     Empty where anything else is given, or is wrong: the schema says it better.
     """
-    texts = all(isinstance(place.get(name, ""), str) for name in ("api_base", "endpoint_type"))
-    row = BACKENDS.get(backend.lower())  # ty: ignore[invalid-argument-type]
-    if not (row and model and texts and place.keys() <= {"api_base", "api_key", "endpoint_type"}):
+    texts = all(isinstance(place.get(name, ""), str) for name in _TEXTS)
+    row = BACKENDS.get(backend.lower())
+    if not (row and model and texts and place.keys() <= {"api_key", *_TEXTS}):
         return ()
     kind = kind_of(place, row)
-    base, key = place.get("api_base"), place.get("api_key")
-    if not base or kind is None or not (key is None or isinstance(key, str | Secret)):
+    base, key, region = (place.get(n) for n in ("api_base", "api_key", "region"))
+    if kind is None or not (base or is_native(kind, row)):
+        return ()
+    if not (key is None or isinstance(key, str | Secret)):
         return ()
     name = row.backend.value
     secret = Secret(key) if isinstance(key, str) else key
-    endpoint = Endpoint(name, kind, url_of(base, kind, row), secret)
+    endpoint = Endpoint(name, kind, url_of(base, kind, row, region), secret, region)
     return (make_target(name, model, model, endpoint),)
 
 
