@@ -19,15 +19,21 @@ if TYPE_CHECKING:
     from franca.testing.answers import exchange as exchange
     from franca.testing.answers import rate_limited as rate_limited
     from franca.testing.answers import text_reply as text_reply
+    from franca.testing.scripted import Call as Call
+    from franca.testing.scripted import scripted_async_client as scripted_async_client
+    from franca.testing.scripted import scripted_client as scripted_client
     from franca.testing.simulator import Simulator as Simulator
 
 _HOMES = {
     "Answer": "answers",
+    "Call": "scripted",
     "Received": "answers",
     "Simulator": "simulator",
     "error": "answers",
     "exchange": "answers",
     "rate_limited": "answers",
+    "scripted_async_client": "scripted",
+    "scripted_client": "scripted",
     "text_reply": "answers",
 }
 __all__ = sorted(_HOMES)
