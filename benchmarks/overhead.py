@@ -265,10 +265,12 @@ def measure(options: argparse.Namespace) -> Iterator[Row]:
         for scenario in SCENARIOS:
             if options.only in scenario.title:
                 yield compare(scenario, workers, urls[scenario.server], rounds, share)
-        if not options.only:
-            times = max(rounds // 2, 3)
+        times = max(rounds // 2, 3)
+        if options.only in "import franca":
             yield from importing(workers, times)
+        if options.only in "cold start to the first answer":
             yield from cold(workers, urls["whole"], times)
+        if options.only in "factory call, memory":
             yield from alone(workers[0], urls["whole"], share)
 
 
