@@ -49,8 +49,8 @@ Refuse = Callable[[str], bool]
 
 def read_block(block: JSON) -> Part:
     """The part of a block of a reply."""
-    reader = _READERS.get(block.get("type", ""))
     try:
+        reader = _READERS.get(block.get("type", ""))
         part = reader(block) if reader else None
     except (KeyError, TypeError):
         part = None
@@ -62,6 +62,8 @@ def read_exactly(block: Any) -> Part:
     if not isinstance(block, dict):
         raise InvalidRequestError(f"a content block is {type(block).__name__}, not an object")
     part = read_block(block)
+    if isinstance(part, TextPart) and not part.text.strip():
+        part.extra = {OWN: [], **(part.extra or {})}  # else it would not go out again
     return part if isinstance(part, NativePart) or _survives(part, block) else _native(block)
 
 
@@ -116,8 +118,6 @@ def _text(block: JSON) -> Part:
     text, citations = _string(block["text"]), block.get("citations")
     cited = isinstance(citations, list)
     extra = keep(block, "text", "citations") if cited else keep(block, "text")
-    if not text.strip():
-        extra = {OWN: [], **(extra or {})}
     return TextPart(text, citations=citations if cited else None, extra=extra)
 
 
@@ -125,7 +125,7 @@ def _thinking(block: JSON) -> Part:
     # An empty signature is that of a thought cut short: sent back, it would be refused.
     signature = block.get("signature") or None
     extra = keep(block, "thinking", "signature")
-    return ReasoningPart(_string(block["thinking"]), signature=signature, extra=extra)
+    return ReasoningPart(_string(block.get("thinking", "")), signature=signature, extra=extra)
 
 
 def _redacted(block: JSON) -> Part:

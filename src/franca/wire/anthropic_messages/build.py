@@ -28,6 +28,8 @@ _BUDGETS = {
 }
 _EFFORTS = {"minimal": "low"}
 _TIERS = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
+_SHARED = ("metadata", "output_config")
+"""Fields of the body that several parameters write to."""
 _NEUTRAL: dict[str, Any] = {
     "n": 1,
     "logprobs": False,
@@ -56,6 +58,8 @@ def build(request: ChatRequest, target: Target) -> JSON:
     for name, value in request.params.items():
         _put(name, value, body, request, target)
     _parallel(body, request)
+    if target.quirks.thinking == "anthropic_adaptive" and request.params.get("reasoning_effort"):
+        body.setdefault("thinking", {"type": "adaptive"})  # those models' effort starts no thought
     _limits(body, request, target)
     if request.stream:
         body["stream"] = True
@@ -73,8 +77,7 @@ def _put(name: str, value: Any, body: JSON, request: ChatRequest, target: Target
             body[name] = value
         return
     for field, written in fields.items():
-        both = isinstance(written, dict) and isinstance(body.get(field), dict)
-        body[field] = {**body[field], **written} if both else written
+        body[field] = {**body.get(field, {}), **written} if field in _SHARED else written
 
 
 def _limits(body: JSON, request: ChatRequest, target: Target) -> None:
