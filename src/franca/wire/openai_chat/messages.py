@@ -90,12 +90,13 @@ def _read_content(content: Any) -> str | list[Part] | None:
 def _read_result(role: str, content: Any, extra: JSON) -> Message:
     if role == "function":
         extra["role"] = role
-        extra[ABSENT] = [*extra.get(ABSENT, ()), "tool_call_id"]
-    call_id = extra.pop("tool_call_id", None)
-    if not isinstance(call_id, str) and role == "tool":
-        extra["tool_call_id"] = call_id
     if content is None and ABSENT not in extra:
         extra["content"] = None
+    if "tool_call_id" not in extra:
+        extra[ABSENT] = [*extra.get(ABSENT, ()), "tool_call_id"]
+    call_id = extra.get("tool_call_id")
+    if isinstance(call_id, str):
+        del extra["tool_call_id"]
     result = ToolResult(call_id if isinstance(call_id, str) else "", _read_content(content))
     return Message("tool", [result], extra=extra)
 
@@ -119,7 +120,7 @@ def _read_assistant(content: Any, extra: JSON) -> Message:
         parts += [read_call(call, index) for index, call in enumerate(extra.pop("tool_calls"))]
     if len(parts) == 1 and isinstance(content, str):
         return Message("assistant", content)
-    return Message("assistant", parts or None)
+    return Message("assistant", parts if parts or LISTED in extra else None)
 
 
 def _read_reasoning(extra: JSON) -> list[Part]:

@@ -31,6 +31,9 @@ IMAGES = "openai-chat.images"
 """Hint: a picture the model drew, in the message's field `images`."""
 LEGACY = "openai-chat.function_call"
 """Hint: a call in the field `function_call`, from before there were tools."""
+FOREIGN = "anthropic-messages.own"
+"""The other wire's hint: fields that were read from it, and that only it knows."""
+_HINTS = ("openai-chat.", "anthropic-messages.")
 
 JSON = dict[str, Any]
 _DETAIL_TEXT = {"reasoning.text": "text", "reasoning.summary": "summary"}
@@ -42,17 +45,14 @@ def rest(block: JSON, *known: str) -> JSON | None:
 
 
 def overlay(block: JSON, extra: JSON | None) -> JSON:
-    """`block` with `extra` laid over it, hints followed and left out."""
+    """`block` with `extra` laid over it; hints, and what they leave out, stay behind."""
     if not extra:
         return block
-    block.update((k, v) for k, v in extra.items() if "." not in k or not _private(k))
+    foreign = extra.get(FOREIGN, ())
+    block.update((k, v) for k, v in extra.items() if k not in foreign and not k.startswith(_HINTS))
     for name in extra.get(ABSENT, ()):
         block.pop(name, None)
     return block
-
-
-def _private(key: str) -> bool:
-    return key.startswith(("openai-chat.", "anthropic-messages."))
 
 
 def read_part(block: Any) -> Part:
@@ -225,6 +225,8 @@ def read_call(call: JSON, index: int) -> ToolCall:
     inner = inner if isinstance(inner, dict) else {}
     text = inner.get("input" if field == "custom" else "arguments")
     extra = rest(call, "id", field) or {}
+    if not isinstance(call.get("id", ""), str):
+        extra["id"] = call["id"]
     if extra.get("type") == "function":
         del extra["type"]
     elif "type" not in extra:
@@ -237,7 +239,7 @@ def read_call(call: JSON, index: int) -> ToolCall:
         extra=extra or None,
     )
     if write_call(part) != call:
-        absent = [*extra.get(ABSENT, ()), *({"id"} - set(call))]
+        absent = [*extra.get(ABSENT, ()), *({"id", field} - set(call))]
         part.extra = {**extra, field: call.get(field), ABSENT: absent}
     return part
 
