@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -72,15 +73,13 @@ def serve(model: LocalModel, *, exit_with_parent: bool = False) -> None:
         MissingExtraError: xllamacpp is not installed.
         LocalServerError: the server does not start.
     """
-    server = start(model)
     signal.signal(signal.SIGTERM, _stop)
-    print(server.listening_address, flush=True)  # noqa: T201 - a parent reads this line
-    if not exit_with_parent:
-        print("OpenAI at /v1, Anthropic at /; Ctrl-C ends it", file=sys.stderr)  # noqa: T201
-    try:
+    server = start(model)
+    with suppress(KeyboardInterrupt):
+        print(server.listening_address, flush=True)  # noqa: T201 - a parent reads this line
+        if not exit_with_parent:
+            print("OpenAI at /v1, Anthropic at /; Ctrl-C ends it", file=sys.stderr)  # noqa: T201
         _wait(exit_with_parent)
-    except KeyboardInterrupt:
-        return
 
 
 def start(model: LocalModel) -> Any:
