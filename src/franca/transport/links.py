@@ -17,7 +17,7 @@ from franca.transport.link import Link
 
 Held = dict[Endpoint, Link]
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # a collected client gives its references back amid anything
 _shared: Held = {}
 
 
@@ -115,7 +115,7 @@ def _drop(held: Held, endpoint: Endpoint, link: Link) -> bool:
 
 def _after_fork() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()  # a collected client gives its references back amid anything
     _shared.clear()
     _loops.clear()
     for holder in list(holders):

@@ -64,7 +64,7 @@ def _tls(verify: bool | str | tuple[str, ...]) -> bool | ssl.SSLContext:
     if isinstance(verify, str):
         return ssl.create_default_context(cafile=certificate)
     context = ssl.create_default_context(cafile=files[1] if len(files) > 1 else None)
-    context.load_cert_chain(certificate, files[0] or None)
+    context.load_cert_chain(certificate, files[0] or None if files else None)
     return context
 
 
