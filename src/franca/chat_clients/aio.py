@@ -5,9 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
-from franca.chat_clients.client import Messages
-from franca.chat_clients.prepare import Config
-from franca.chat_clients.streams import AsyncChatStream
+from franca.chat_clients.aio_stream import AsyncChatStream
+from franca.chat_clients.prepare import Config, Messages
 from franca.flow import complete, stream
 from franca.transport.aio import AsyncTransport
 from franca.types import ChatCompletion, ChatParams

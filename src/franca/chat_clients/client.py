@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
-from franca.chat_clients.prepare import Config
-from franca.chat_clients.streams import ChatStream
+from franca.chat_clients.prepare import Config, Messages
+from franca.chat_clients.stream import ChatStream
 from franca.flow import complete, stream
 from franca.transport.blocking import BlockingTransport
-from franca.types import ChatCompletion, ChatParams, MessageLike
+from franca.types import ChatCompletion, ChatParams
 
 if TYPE_CHECKING:
     import anthropic
     import openai
-
-Messages = Iterable[MessageLike] | str
 
 
 class ChatClient:

@@ -7,14 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from franca.backends import ANTHROPIC_MESSAGES
-from franca.chat_clients.aio import AnthropicAsyncChatClient, AsyncChatClient, OpenAIAsyncChatClient
-from franca.chat_clients.client import AnthropicChatClient, ChatClient, OpenAIChatClient
 from franca.chat_clients.prepare import Config, Resolve, renamed
-from franca.transport.aio import AsyncTransport
-from franca.transport.blocking import BlockingTransport
 from franca.types import BackendType, ChatParams, EndpointType
 
 if TYPE_CHECKING:
+    from franca.chat_clients.aio import (
+        AnthropicAsyncChatClient,
+        AsyncChatClient,
+        OpenAIAsyncChatClient,
+    )
+    from franca.chat_clients.client import AnthropicChatClient, ChatClient, OpenAIChatClient
     from franca.settings import Settings
 
 AnthropicBackend = Literal[BackendType.Anthropic, "anthropic"]
@@ -111,6 +113,9 @@ def create_chat_client(
     Raises:
         SettingsError: no such backend, model or endpoint; names the nearest.
     """
+    from franca.chat_clients.client import AnthropicChatClient, OpenAIChatClient
+    from franca.transport.blocking import BlockingTransport
+
     config, wire, http = _config(backend, model, endpoint_type, options)
     kind = AnthropicChatClient if wire == ANTHROPIC_MESSAGES else OpenAIChatClient
     return kind(config, BlockingTransport(http))
@@ -156,6 +161,9 @@ def create_async_chat_client(
     **options: Unpack[Options],
 ) -> AsyncChatClient:
     """The same for asyncio; see `create_chat_client`."""
+    from franca.chat_clients.aio import AnthropicAsyncChatClient, OpenAIAsyncChatClient
+    from franca.transport.aio import AsyncTransport
+
     config, wire, http = _config(backend, model, endpoint_type, options)
     kind = AnthropicAsyncChatClient if wire == ANTHROPIC_MESSAGES else OpenAIAsyncChatClient
     return kind(config, AsyncTransport(http))

@@ -17,6 +17,7 @@ from franca.wire.reading import read_messages
 PARAMS = frozenset(ChatParams.__annotations__)
 _TRANSPORT = ("timeout", "extra_headers", "extra_query")
 
+Messages = Iterable[MessageLike] | str
 Resolve = Callable[[str | None], tuple[Target, ...]]
 
 
@@ -61,7 +62,7 @@ class Config:
         self.random_endpoint, self.endpoint_id = random_endpoint, endpoint_id
 
     def request(
-        self, messages: Iterable[MessageLike] | str, params: Mapping[str, Any], *, stream: bool
+        self, messages: Messages, params: Mapping[str, Any], *, stream: bool
     ) -> ChatRequest:
         """The call as data."""
         merged = {**self.defaults, **known(params)}

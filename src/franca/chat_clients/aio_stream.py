@@ -1,61 +1,18 @@
-"""A stream as the caller holds it: iterate it, close it, ask it for the whole."""
+"""A stream as the caller holds it, for asyncio."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Self
 
 from franca.flow.effects import Opened
 from franca.transport.aio import AsyncTransport
-from franca.transport.blocking import BlockingTransport
 from franca.types import ChatCompletion, ChatDelta
 
 
-class ChatStream:
-    """An open stream: an iterator of deltas, and a context manager that closes the request."""
-
-    __slots__ = ("_deltas", "_opened")
-
-    def __init__(self, opened: Opened, transport: BlockingTransport) -> None:
-        self._opened = opened
-        self._deltas = _iterate(opened, transport)
-
-    def __iter__(self) -> Iterator[ChatDelta]:
-        return self._deltas
-
-    def __next__(self) -> ChatDelta:
-        return next(self._deltas)
-
-    def result(self) -> ChatCompletion:
-        """The folded whole; reads what has not been read yet.
-
-        Raises:
-            StreamInterrupted: the stream broke; carries what arrived.
-        """
-        for _ in self._deltas:
-            pass
-        return self._opened.reader.result()
-
-    def close(self) -> None:
-        """Close the request. What has arrived stays available in `result()`."""
-        self._deltas.close()
-        self._opened.handle.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
 class AsyncChatStream:
-    """The same for asyncio. Iterate it at once, or await it first to have it opened.
+    """An open stream. Iterate it at once, or await it first to have it opened.
 
     Args:
         open_: opens the stream at the first use.
@@ -113,7 +70,7 @@ class AsyncChatStream:
             self._opened = await self._open()
         return self._opened
 
-    async def _start(self):
+    async def _start(self) -> AsyncGenerator[ChatDelta, None]:
         opened = await self._ready()
         reader = opened.reader
         chunks = self._transport.chunks(opened)
@@ -129,16 +86,3 @@ class AsyncChatStream:
                 yield delta
         finally:
             await opened.handle.close()
-
-
-def _iterate(opened: Opened, transport: BlockingTransport) -> Generator[ChatDelta, None, None]:
-    reader = opened.reader
-    try:
-        yield from opened.deltas
-        if opened.ended:
-            return
-        for chunk in transport.chunks(opened):
-            yield from reader.feed(chunk)
-        yield from reader.end()
-    finally:
-        opened.handle.close()
