@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from franca.backends import OPENAI_CHAT, Quirks
 from franca.types import EndpointType
+
+
+def place(url: str) -> str:
+    """A URL without what may be secret in it: user, password, query."""
+    return re.sub(r"//[^/@]*@", "//", url).partition("?")[0]
 
 
 class Secret:
@@ -51,7 +57,8 @@ class Endpoint:
         url: the base URL, without a trailing slash; empty: the SDK's own for the type.
         credentials: the cloud's own: project_id, location, api_version, aws_* … as sorted pairs.
         headers: as sorted pairs; values may hold `${model_id}`, rendered per target.
-        verify: False, a CA bundle's path, or (certificate, key) of the client.
+        verify: False, a CA bundle's path, or of the client (certificate,), (certificate, key) or
+            (certificate, key, CA bundle); the key's path is empty where the certificate holds it.
     """
 
     id: str
@@ -73,6 +80,9 @@ class Endpoint:
 
     def __hash__(self) -> int:
         return self._hash  # every call looks up its transport by endpoint: hash the content once
+
+    def __repr__(self) -> str:
+        return f"Endpoint(id={self.id!r}, type={str(self.type)!r}, url={place(self.url)!r})"
 
     def secrets(self) -> list[str]:
         """What no message may repeat: the key (where it is fixed), credentials, header values."""

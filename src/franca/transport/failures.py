@@ -6,6 +6,7 @@ is never imported by name. The original is not chained: it may hold a header wit
 
 from __future__ import annotations
 
+import builtins
 import json
 from typing import Any
 
@@ -17,7 +18,7 @@ from franca.errors import (
     TimeoutError,
     scrub,
 )
-from franca.settings.target import Target
+from franca.settings.target import Target, place
 from franca.wire.failures import failure
 
 # (a name in the exception's ancestry, our class, what it is told), the most specific first
@@ -67,10 +68,18 @@ def translate(error: Exception, target: Target) -> CallError | None:
         return translate(error.__cause__, target) or _make(ConnectionError, {}, error, target)
     if "APIError" in names and getattr(error, "body", None):
         return failure(None, {}, _content(error), target)
+    if "ConnectTimeout" in names and _was_refused(error):
+        return _make(ConnectionError, {"sent": False}, error, target)
     for name, kind, told in _TABLE:
         if name in names:
             return _make(kind, told, error, target)
     return None
+
+
+def _was_refused(error: Exception) -> bool:
+    """aiohttp's transport calls every failed connection a timeout; the cause knows better."""
+    cause = error.__cause__ or error.__context__
+    return isinstance(cause, OSError) and not isinstance(cause, builtins.TimeoutError)
 
 
 def _make(
@@ -78,6 +87,8 @@ def _make(
 ) -> CallError:
     name = type(error).__name__
     words = _ADVICE.get(name) or scrub(str(error), target.endpoint.secrets())
+    if told == {"sent": False} and kind is ConnectionError:
+        words = f"cannot connect to {place(target.endpoint.url)}: {words}"
     message = f"{words} ({name})" if words else name
     return kind(message, backend=target.backend, endpoint_id=target.endpoint_id, **told)
 

@@ -34,7 +34,8 @@ class ReasoningPart:
         text: the thought, or the summary of it that the vendor shows.
         signature: what the vendor needs to take the thought back on the next turn.
         encrypted: an opaque thought (Anthropic's redacted thinking), to be sent back as it is.
-        field: the wire's field it came in, where a wire has several.
+        field: the field of OpenAI's wire that it goes back in whatever the vendor's quirks say;
+            None leaves it to them.
     """
 
     text: str
