@@ -34,12 +34,13 @@ class StreamReader:
     tried; after it, `StreamInterrupted` with what arrived.
     """
 
-    __slots__ = ("_decoder", "_fold", "_target", "visible")
+    __slots__ = ("_broken", "_decoder", "_fold", "_target", "visible")
 
     def __init__(self, target: Target) -> None:
         self._decoder = Decoder()
         self._fold: Fold = wire(target.wire).Fold(target)
         self._target = target
+        self._broken: CallError | None = None
         self.visible = False
 
     def feed(self, data: bytes) -> list[ChatDelta]:
@@ -54,7 +55,9 @@ class StreamReader:
         return deltas
 
     def result(self) -> ChatCompletion:
-        """What has arrived, folded."""
+        """What has arrived, folded. Raises what the stream broke with: a part is not the whole."""
+        if self._broken is not None:
+            raise self._broken
         return self._fold.result()
 
     @property
@@ -64,8 +67,10 @@ class StreamReader:
 
     def broken(self, error: CallError) -> CallError:
         """The error to raise for a stream that cannot go on."""
-        if not self.visible:
-            return error
+        self._broken = self._interrupted(error) if self.visible else error
+        return self._broken
+
+    def _interrupted(self, error: CallError) -> StreamInterrupted:
         interrupted = StreamInterrupted(
             error.message,
             partial=self._fold.result(),
@@ -83,9 +88,12 @@ class StreamReader:
             try:
                 deltas += feed(name, data)
             except CallError as error:
-                raise self.broken(error) from error
-            except ValueError as error:
-                raise self.broken(self._malformed(data)) from error
+                failed = error
+            except ValueError:
+                failed = self._malformed(data)
+            else:
+                continue
+            raise self.broken(failed)
         self.visible = self.visible or bool(deltas)
         return deltas
 
