@@ -171,7 +171,8 @@ async def _whole(response: Any) -> bytes:
 async def _post(link: Link, send: Send) -> Reply:
     from franca.wire import encode
 
-    answer = await link.sdk.post(send.path, **link.post(send))
+    given = await asyncio.to_thread(link.post, send) if link.key else link.post(send)
+    answer = await link.sdk.post(send.path, **given)
     if not send.request.stream:
         return Reply(200, {}, encode(answer))
     handle = Handle(answer.close, (frame(event) async for event in answer))

@@ -9,6 +9,7 @@ from typing import Any
 from franca.flow.effects import Send
 from franca.settings.target import Endpoint
 from franca.transport import sdk
+from franca.types import EndpointType
 from franca.version import __version__
 from franca.wire import encode
 
@@ -31,7 +32,8 @@ class Link:
         self.owned, self.refs = http is None, 0
         self.http = sdk.http_client(endpoint, is_async=is_async) if http is None else http
         self.direct = endpoint.type in sdk.DIRECT
-        self.key: Callable[[], str] | None = sdk.key_source(endpoint) if self.direct else None
+        by_header = self.direct or endpoint.type is EndpointType.AnthropicVertex
+        self.key: Callable[[], str] | None = sdk.key_source(endpoint) if by_header else None
         self._sdk: Any = None
         self._headers = _static_headers(self.sdk, endpoint) if self.direct else {}
         self._urls: dict[str, Any] = {}
@@ -60,9 +62,13 @@ class Link:
         )
 
     def post(self, send: Send) -> dict[str, Any]:
-        """The arguments of the SDK's own `post`, which signs what must be signed."""
+        """The arguments of the SDK's own `post`, which signs what must be signed.
+
+        Calls the `key` where there is one.
+        """
         call, target = send.request, send.target
-        headers = {**target.headers, **(call.extra_headers or {})}
+        fresh = {"authorization": f"Bearer {self.key()}"} if self.key else {}
+        headers = _merged(fresh, target.headers, call.extra_headers or {})
         options: dict[str, Any] = {"max_retries": 0, "timeout": self.timeout(send)}
         options |= {"headers": headers} if headers else {}
         options |= {"params": dict(call.extra_query)} if call.extra_query else {}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from franca.errors import MissingExtraError, SettingsError
+from franca.errors import MissingExtraError, SettingsError, scrub
 from franca.settings.target import Endpoint
 from franca.types import EndpointType
 
@@ -22,15 +22,25 @@ DIRECT = frozenset({EndpointType.OpenAI, EndpointType.OpenAIVertex, EndpointType
 
 
 def http_client(endpoint: Endpoint, *, is_async: bool) -> Any:
-    """A pooled HTTP client for an endpoint, with its proxy and certificates."""
+    """A pooled HTTP client for an endpoint, with its proxy and certificates.
+
+    Raises:
+        SettingsError: the proxy or a certificate cannot be used; shows neither's content.
+    """
     package = import_module("anthropic" if endpoint.type in _ANTHROPIC else "openai")
     options: dict[str, Any] = {"proxy": endpoint.proxy} if endpoint.proxy else {}
     if endpoint.verify is not True:
-        options["verify"] = _tls(endpoint.verify)
-    if not is_async:
-        return package.DefaultHttpxClient(**options)
-    # aiohttp's pool is twice as cheap; proxies and certificates are left to the plain one
-    return (package.DefaultAsyncHttpxClient if options else package.DefaultAioHttpClient)(**options)
+        options["verify"] = _tls(endpoint)
+    kind = package.DefaultHttpxClient
+    if is_async:  # aiohttp's pool is twice as cheap; what has options is left to the plain one
+        kind = package.DefaultAsyncHttpxClient if options else package.DefaultAioHttpClient
+    try:
+        return kind(**options)
+    except (ValueError, TypeError, ImportError):
+        if not endpoint.proxy:
+            raise
+        line = f"endpoints.{endpoint.id}.proxy: expected a URL with http, https or socks5"
+        raise SettingsError([line]) from None  # the library's own words show its password
 
 
 def sdk_client(endpoint: Endpoint, http: Any, *, is_async: bool) -> Any:
@@ -46,7 +56,8 @@ def sdk_client(endpoint: Endpoint, http: Any, *, is_async: bool) -> Any:
     try:
         return kind(**options, http_client=http, max_retries=0)
     except (ValueError, TypeError) as error:
-        raise SettingsError([f"endpoints.{endpoint.id}: {error}"]) from None
+        words = scrub(str(error), endpoint.secrets())
+        raise SettingsError([f"endpoints.{endpoint.id}: {words}"]) from None
 
 
 def key_source(endpoint: Endpoint) -> Callable[[], str] | None:
@@ -57,14 +68,25 @@ def key_source(endpoint: Endpoint) -> Callable[[], str] | None:
     return None if secret is None or secret.fixed else secret.reveal
 
 
-def _tls(verify: bool | str | tuple[str, ...]) -> bool | ssl.SSLContext:
+def _tls(endpoint: Endpoint) -> bool | ssl.SSLContext:
+    verify = endpoint.verify
     if isinstance(verify, bool):
         return verify
-    certificate, *files = (verify,) if isinstance(verify, str) else verify
-    if isinstance(verify, str):
-        return ssl.create_default_context(cafile=certificate)
-    context = ssl.create_default_context(cafile=files[1] if len(files) > 1 else None)
-    context.load_cert_chain(certificate, files[0] or None if files else None)
+    try:
+        return _context(*((None, None, verify) if isinstance(verify, str) else verify))
+    except (OSError, ValueError) as error:  # a file that is absent, or of another kind
+        why = getattr(error, "strerror", None) or type(error).__name__
+        files = verify if isinstance(verify, str) else ", ".join(filter(None, verify))
+        line = f"endpoints.{endpoint.id}.verify: cannot use {files}: {why}"
+        raise SettingsError([line]) from None
+
+
+def _context(
+    certificate: str | None, key: str | None = None, ca: str | None = None
+) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca or None)
+    if certificate:
+        context.load_cert_chain(certificate, key or None)
     return context
 
 
@@ -116,7 +138,8 @@ def _anthropic_vertex(endpoint: Endpoint) -> dict[str, Any]:
         "base_url": endpoint.url or None,
         "region": _location(endpoint),
         "project_id": given.get("project_id"),
-        "access_token": endpoint.api_key.reveal() if endpoint.api_key else None,
+        # one that changes goes out as each request's own header
+        "access_token": _key(endpoint) if endpoint.api_key else None,
         "credentials": None if endpoint.api_key else _google_credentials(endpoint),
     }
 
@@ -124,6 +147,7 @@ def _anthropic_vertex(endpoint: Endpoint) -> dict[str, Any]:
 def _anthropic_bedrock(endpoint: Endpoint) -> dict[str, Any]:
     given = dict(endpoint.credentials)
     _extra("botocore", "bedrock")
+    _extra("boto3", "bedrock")
     return {
         "base_url": endpoint.url or None,
         "aws_region": given.get("aws_region") or endpoint.region,
