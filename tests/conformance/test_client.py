@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from corpus import name, records
 
-from franca import create_async_chat_client, create_chat_client
+from franca import BackendType, create_async_chat_client, create_chat_client
 from franca.errors import (
     AuthenticationError,
     CallError,
@@ -24,7 +25,6 @@ from franca.settings.adhoc import adhoc
 from franca.testing import Answer, Simulator
 from franca.wire import wire
 from franca.wire.sse import Decoder
-from corpus import name, records
 
 WIRES = {"openai-chat": ("local", "/v1"), "anthropic-messages": ("anthropic", "")}
 BY_STATUS = {400: InvalidRequestError, 401: AuthenticationError, 404: NotFoundError,
@@ -117,3 +117,22 @@ def test_every_error_is_of_its_class(wire_name: str, stream: bool, sim: Simulato
 
 def _headers(record: dict[str, Any]) -> dict[str, str]:
     return {k: v for k, v in record["headers"].items() if k.lower() != "content-length"}
+
+
+@pytest.mark.parametrize("wire_name", WIRES)
+def test_every_history_goes_out_as_it_was_recorded(wire_name: str, sim: Simulator) -> None:
+    for record in records(wire_name):
+        recorded = record["request"]
+        messages = list(recorded["messages"])
+        if "system" in recorded:
+            messages.insert(0, {"role": "system", "content": recorded["system"]})
+        before = json.dumps(messages)
+        backend, place = _place(wire_name, sim.url)
+        if wire_name == "openai-chat":
+            backend = record["vendor"] if record["vendor"] in list(BackendType) else "openai"
+        with create_chat_client(backend, "m", **place) as client:
+            client.create_completion(messages, max_tokens=100)
+        sent = sim.requests[-1].body
+        assert sent["messages"] == recorded["messages"], name(record)
+        assert sent.get("system") == recorded.get("system"), name(record)
+        assert json.dumps(messages) == before

@@ -101,6 +101,7 @@ _ROWS = (
         {"intl": "https://api.mistral.ai/v1"},
         "MISTRAL_API_KEY",
         quirks=Quirks(
+            thinking="reasoning_effort",
             renamed=(("seed", "random_seed"),),
             unsupported=("logprobs", "top_logprobs", "logit_bias", "user"),
             stream_usage=False,

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from types import TracebackType
 from typing import Self
 
+from franca.errors import CallError
 from franca.flow.effects import Opened
 from franca.transport.aio import AsyncTransport
 from franca.types import ChatCompletion, ChatDelta
@@ -18,15 +19,14 @@ class AsyncChatStream:
         open_: opens the stream at the first use.
     """
 
-    __slots__ = ("_deltas", "_open", "_opened", "_transport")
+    __slots__ = ("_deltas", "_once")
 
     def __init__(self, open_: Callable[[], Awaitable[Opened]], transport: AsyncTransport) -> None:
-        self._open, self._transport = open_, transport
-        self._opened: Opened | None = None
-        self._deltas = self._start()
+        self._once = _Once(open_)
+        self._deltas = _iterate(self._once, transport)
 
     def __await__(self) -> Generator[object, None, Self]:
-        yield from self._ready().__await__()
+        yield from self._once.opened().__await__()
         return self
 
     def __aiter__(self) -> AsyncIterator[ChatDelta]:
@@ -41,16 +41,17 @@ class AsyncChatStream:
         Raises:
             StreamInterrupted: the stream broke; carries what arrived.
         """
-        opened = await self._ready()
+        opened = await self._once.opened()
         async for _ in self._deltas:
             pass
         return opened.reader.result()
 
     async def aclose(self) -> None:
         """Close the request. What has arrived stays available in `result()`."""
-        await self._deltas.aclose()
-        if self._opened is not None:
-            await self._opened.handle.close()
+        if not self._deltas.ag_running:  # else another task reads, and sees the connection end
+            await self._deltas.aclose()
+        if self._once.value is not None:
+            await self._once.value.handle.close()
 
     close = aclose
 
@@ -65,24 +66,43 @@ class AsyncChatStream:
     ) -> None:
         await self.aclose()
 
-    async def _ready(self) -> Opened:
-        if self._opened is None:
-            self._opened = await self._open()
-        return self._opened
 
-    async def _start(self) -> AsyncGenerator[ChatDelta, None]:
-        opened = await self._ready()
-        reader = opened.reader
-        chunks = self._transport.chunks(opened)
-        try:
-            for delta in opened.deltas:
+class _Once:
+    """The opening, at most once. Apart from the stream, which would else hold itself through its
+    generator, and walking away would close nothing until the collector comes by."""
+
+    __slots__ = ("_error", "_open", "value")
+
+    def __init__(self, open_: Callable[[], Awaitable[Opened]]) -> None:
+        self._open = open_
+        self.value: Opened | None = None
+        self._error: CallError | None = None
+
+    async def opened(self) -> Opened:
+        """The stream; raises again what the first opening raised."""
+        if self._error is not None:
+            raise self._error
+        if self.value is None:
+            try:
+                self.value = await self._open()
+            except CallError as error:
+                self._error = error
+                raise
+        return self.value
+
+
+async def _iterate(once: _Once, transport: AsyncTransport) -> AsyncGenerator[ChatDelta, None]:
+    opened = await once.opened()
+    reader = opened.reader
+    try:
+        for delta in opened.deltas:
+            yield delta
+        if opened.ended:
+            return
+        async for chunk in transport.chunks(opened):
+            for delta in reader.feed(chunk):
                 yield delta
-            if opened.ended:
-                return
-            async for chunk in chunks:
-                for delta in reader.feed(chunk):
-                    yield delta
-            for delta in reader.end():
-                yield delta
-        finally:
-            await opened.handle.close()
+        for delta in reader.end():
+            yield delta
+    finally:
+        await opened.handle.close()

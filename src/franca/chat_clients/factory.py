@@ -116,8 +116,8 @@ def create_chat_client(
     from franca.chat_clients.client import AnthropicChatClient, OpenAIChatClient
     from franca.transport.blocking import BlockingTransport
 
-    config, wire, http = _config(backend, model, endpoint_type, options)
-    kind = AnthropicChatClient if wire == ANTHROPIC_MESSAGES else OpenAIChatClient
+    config, http = _config(backend, model, endpoint_type, options)
+    kind = AnthropicChatClient if config.wire == ANTHROPIC_MESSAGES else OpenAIChatClient
     return kind(config, BlockingTransport(http))
 
 
@@ -164,8 +164,8 @@ def create_async_chat_client(
     from franca.chat_clients.aio import AnthropicAsyncChatClient, OpenAIAsyncChatClient
     from franca.transport.aio import AsyncTransport
 
-    config, wire, http = _config(backend, model, endpoint_type, options)
-    kind = AnthropicAsyncChatClient if wire == ANTHROPIC_MESSAGES else OpenAIAsyncChatClient
+    config, http = _config(backend, model, endpoint_type, options)
+    kind = AnthropicAsyncChatClient if config.wire == ANTHROPIC_MESSAGES else OpenAIAsyncChatClient
     return kind(config, AsyncTransport(http))
 
 
@@ -178,8 +178,8 @@ class _Place(TypedDict, total=False):
 
 def _config(
     backend: str, model: str | None, endpoint_type: str | None, options: Any
-) -> tuple[Config, str, Any]:
-    """(configuration, the wire of the first target, the caller's HTTP client)."""
+) -> tuple[Config, Any]:
+    """(configuration, the caller's HTTP client)."""
     given = dict(options)
     if given.pop("context_length_control", "none") != "none":
         raise ValueError("context_length_control: only 'none' is known so far")
@@ -196,7 +196,7 @@ def _config(
         random_endpoint=random_endpoint,
         endpoint_id=endpoint_id,
     )
-    return config, config.targets()[0].wire, http
+    return config, http
 
 
 def _resolver(

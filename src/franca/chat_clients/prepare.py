@@ -43,9 +43,20 @@ class Config:
         defaults: parameters that hold unless a call overrides them.
         random_endpoint: False takes the endpoints in the settings' order.
         endpoint_id: the only endpoint to use.
+
+    Raises:
+        SettingsError: no such backend, model or endpoint; names the nearest.
     """
 
-    __slots__ = ("backend", "defaults", "endpoint_id", "model", "random_endpoint", "resolve")
+    __slots__ = (
+        "backend",
+        "defaults",
+        "endpoint_id",
+        "model",
+        "random_endpoint",
+        "resolve",
+        "wire",
+    )
 
     def __init__(
         self,
@@ -58,15 +69,17 @@ class Config:
         endpoint_id: str | None = None,
     ) -> None:
         self.backend, self.model, self.resolve = backend, model, resolve
+        self.wire = resolve(model)[0].wire
         self.defaults = known(defaults)
         self.random_endpoint, self.endpoint_id = random_endpoint, endpoint_id
+        self.targets()
 
     def request(
         self, messages: Messages, params: Mapping[str, Any], *, stream: bool
     ) -> ChatRequest:
         """The call as data."""
         merged = {**self.defaults, **known(params)}
-        request = ChatRequest(read_messages(messages), merged, stream)
+        request = ChatRequest(read_messages(messages, self.wire), merged, stream)
         request.capability_policy = merged.pop("capability_policy", "strict")
         for name in _TRANSPORT:
             if name in merged:

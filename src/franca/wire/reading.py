@@ -6,20 +6,27 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from franca.errors import InvalidRequestError
-from franca.types import ChatCompletion, Choice, Message, MessageLike
+from franca.types import ChatCompletion, Choice, Message, MessageLike, Part, TextPart
 from franca.wire import wire
 
+_OPENAI_BLOCKS = frozenset({
+    "text", "image_url", "input_audio", "audio", "file", "refusal", "video_url", "document_url",
+    "reference", "input_text", "input_image", "input_file", "output_text",
+})  # fmt: skip
 _ANTHROPIC_BLOCKS = frozenset({
     "image", "document", "tool_use", "tool_result", "redacted_thinking", "server_tool_use",
-    "mcp_tool_use", "search_result", "container_upload", "compaction", "fallback",
+    "mcp_tool_use", "search_result", "container_upload", "compaction",
 })  # fmt: skip
+_ANTHROPIC = "anthropic-messages"
+_OPENAI = "openai-chat"
 
 
-def read_messages(messages: Iterable[MessageLike] | str) -> list[Message]:
+def read_messages(messages: Iterable[MessageLike] | str, home: str = _OPENAI) -> list[Message]:
     """The conversation in franca's form; what is given is left as it is.
 
     Args:
         messages: a text is one user's turn.
+        home: the wire that a block of a type unknown to franca is taken to belong to.
 
     Raises:
         InvalidRequestError: a turn of no known form; says which.
@@ -29,37 +36,46 @@ def read_messages(messages: Iterable[MessageLike] | str) -> list[Message]:
     read: list[Message] = []
     for place, message in enumerate(messages):
         try:
-            read += _read(message)
+            read += _read(message, home)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             why = f"messages[{place}] is not a message: {type(error).__name__}: {error}"
             raise InvalidRequestError(why) from None
     return read
 
 
-def _read(message: MessageLike) -> list[Message]:
+def _read(message: MessageLike, home: str) -> list[Message]:
     if isinstance(message, Message):
         return [message]
     if isinstance(message, ChatCompletion | Choice):
-        return [Message("assistant", list(message.parts) or message.content)]
+        return [Message("assistant", list(message.parts) or _fields(message))]
     if not isinstance(message, Mapping):
         if not hasattr(message, "model_dump"):
             raise TypeError(f"expected a mapping or a message, got {type(message).__name__}")
         message = message.model_dump(exclude_unset=True)  # a vendor SDK's own object
     if "role" not in message:
         raise ValueError("it has no role")
-    name = "anthropic-messages" if _is_anthropic(message) else "openai-chat"
-    return wire(name).read_message(message)
+    return wire(_wire_of(message, home)).read_message(message)
 
 
-def _is_anthropic(message: Mapping[str, Any]) -> bool:
+def _fields(answer: ChatCompletion | Choice) -> str | list[Part] | None:
+    """The content of an answer that somebody made by hand, without parts."""
+    if not answer.tool_calls:
+        return answer.content
+    return [*([TextPart(answer.content)] if answer.content else []), *answer.tool_calls]
+
+
+def _wire_of(message: Mapping[str, Any], home: str) -> str:
     content = message.get("content")
-    return isinstance(content, list | tuple) and any(map(_is_anthropic_block, content))
+    if not isinstance(content, list | tuple):
+        return _OPENAI
+    wires = {_block_wire(block, home) for block in content if isinstance(block, Mapping)}
+    return _ANTHROPIC if _ANTHROPIC in wires else _OPENAI
 
 
-def _is_anthropic_block(block: Any) -> bool:
-    if not isinstance(block, Mapping):
-        return False
+def _block_wire(block: Mapping[str, Any], home: str) -> str:
     kind = str(block.get("type"))
     if kind == "thinking":  # Mistral's holds a list
-        return isinstance(block.get("thinking"), str)
-    return kind in _ANTHROPIC_BLOCKS or kind.endswith("_tool_result") or "citations" in block
+        return _ANTHROPIC if isinstance(block.get("thinking"), str) else _OPENAI
+    if kind in _ANTHROPIC_BLOCKS or kind.endswith("_tool_result") or "citations" in block:
+        return _ANTHROPIC
+    return _OPENAI if kind in _OPENAI_BLOCKS else home

@@ -81,6 +81,8 @@ def _cannot(name: str, value: Any, target: Target) -> bool:
         return True
     if name == "response_format" and target.response_format_available is False:
         return True
+    if name == "n" and value == 1:  # what every vendor does anyway
+        return False
     return name in target.quirks.unsupported or not (name in _PLAIN or name in _APART)
 
 
