@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
+from franca.errors import AuthenticationError
 from franca.flow.effects import Send
 from franca.settings.target import Endpoint
 from franca.transport import sdk
@@ -14,6 +16,7 @@ from franca.version import __version__
 from franca.wire import encode
 
 _NOT_OURS = ("x-stainless-", "user-agent", "openai-organization", "openai-project")
+_CONTROL = re.compile(r"[\x00-\x08\n-\x1f\x7f]")
 _DEFAULT_TIMEOUT = 600.0  # seconds, as the vendors' SDKs
 
 
@@ -24,8 +27,8 @@ class Link:
         http: the HTTP client to send on, None for one of its own.
     """
 
-    __slots__ = ("_headers", "_sdk", "_urls", "direct", "endpoint", "http", "is_async", "key",
-                 "owned", "refs")  # fmt: skip
+    __slots__ = ("_headers", "_sdk", "_unfit", "_urls", "direct", "endpoint", "http", "is_async",
+                 "key", "owned", "refs")  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, *, is_async: bool, http: Any = None) -> None:
         self.endpoint, self.is_async = endpoint, is_async
@@ -37,6 +40,8 @@ class Link:
         self._sdk: Any = None
         self._headers = _static_headers(self.sdk, endpoint) if self.direct else {}
         self._urls: dict[str, Any] = {}
+        secret = endpoint.api_key
+        self._unfit = bool(secret and secret.fixed and _CONTROL.search(secret.reveal()))
 
     @property
     def sdk(self) -> Any:
@@ -52,6 +57,7 @@ class Link:
         if target.headers or call.extra_headers or key is not None:
             fresh = {"authorization": f"Bearer {key}"} if key is not None else {}
             headers = _merged(headers, fresh, target.headers, call.extra_headers or {})
+        self._check(headers, send)
         return self.http.build_request(
             "POST",
             self._url(send.path),
@@ -69,6 +75,7 @@ class Link:
         call, target = send.request, send.target
         fresh = {"authorization": f"Bearer {self.key()}"} if self.key else {}
         headers = _merged(fresh, target.headers, call.extra_headers or {})
+        self._check(headers, send)
         options: dict[str, Any] = {"max_retries": 0, "timeout": self.timeout(send)}
         options |= {"headers": headers} if headers else {}
         options |= {"params": dict(call.extra_query)} if call.extra_query else {}
@@ -82,6 +89,16 @@ class Link:
     def timeout(self, send: Send) -> float:
         """Seconds: the call's, else the endpoint's, else the default."""
         return send.request.timeout or self.endpoint.timeout or _DEFAULT_TIMEOUT
+
+    def _check(self, headers: dict[str, str], send: Send) -> None:
+        """The HTTP libraries refuse control characters each with an error of its own, or do not."""
+        fresh = headers.values() if headers is not self._headers else ()
+        if self._unfit or any(map(_CONTROL.search, fresh)):
+            raise AuthenticationError(
+                "a key or header holds characters that HTTP cannot carry",
+                backend=send.target.backend,
+                endpoint_id=send.target.endpoint_id,
+            )
 
     def _url(self, path: str) -> Any:
         url = self._urls.get(path)
