@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
-from types import TracebackType
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from types import AsyncGeneratorType, TracebackType
 from typing import Self
 
 from franca.errors import CallError
@@ -91,7 +91,7 @@ class _Once:
         return self.value
 
 
-async def _iterate(once: _Once, transport: AsyncTransport) -> AsyncGenerator[ChatDelta, None]:
+async def _iterate(once: _Once, transport: AsyncTransport) -> AsyncGeneratorType[ChatDelta, None]:
     opened = await once.opened()
     reader = opened.reader
     try:

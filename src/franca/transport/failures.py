@@ -6,7 +6,6 @@ is never imported by name. The original is not chained: it may hold a header wit
 
 from __future__ import annotations
 
-import builtins
 import json
 from typing import Any
 
@@ -68,18 +67,25 @@ def translate(error: Exception, target: Target) -> CallError | None:
         return translate(error.__cause__, target) or _make(ConnectionError, {}, error, target)
     if "APIError" in names and getattr(error, "body", None):
         return failure(None, {}, _content(error), target)
-    if "ConnectTimeout" in names and _was_refused(error):
-        return _make(ConnectionError, {"sent": False}, error, target)
+    if "ConnectTimeout" in names and (told := _lost(error)) is not None:
+        return _make(ConnectionError, told, error, target)
     for name, kind, told in _TABLE:
         if name in names:
             return _make(kind, told, error, target)
     return None
 
 
-def _was_refused(error: Exception) -> bool:
-    """aiohttp's transport calls every failed connection a timeout; the cause knows better."""
+def _lost(error: Exception) -> dict[str, Any] | None:
+    """What to tell of a connection that aiohttp could not open, or that was lost; None for others.
+
+    aiohttp's transport calls them all a connect timeout; only the cause knows whether the request
+    had left, and one that has must not be sent again.
+    """
     cause = error.__cause__ or error.__context__
-    return isinstance(cause, OSError) and not isinstance(cause, builtins.TimeoutError)
+    names = [kind.__name__ for kind in type(cause).__mro__]
+    if "ClientConnectionError" not in names or "ConnectionTimeoutError" in names:
+        return None
+    return {"sent": False} if "ClientConnectorError" in names else {}
 
 
 def _make(
