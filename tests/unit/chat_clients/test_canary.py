@@ -89,13 +89,15 @@ def ask(given: tuple[str, dict[str, Any]], *, is_async: bool, stream: bool = Fal
     backend, endpoint = given
     if not is_async:
         with create_chat_client(backend, "m", endpoints=[endpoint]) as client:
-            answer = client.create_completion(PROMPT, stream=stream, **params)
-            return answer.result() if stream else answer
+            if stream:
+                return client.create_stream(PROMPT, **params).result()
+            return client.create_completion(PROMPT, **params)
 
     async def go() -> Any:
         async with create_async_chat_client(backend, "m", endpoints=[endpoint]) as client:
-            answer = await client.create_completion(PROMPT, stream=stream, **params)
-            return await answer.result() if stream else answer
+            if stream:
+                return await client.create_stream(PROMPT, **params).result()
+            return await client.create_completion(PROMPT, **params)
 
     return asyncio.run(go())
 
@@ -244,7 +246,7 @@ async def test_nothing_shows_in_a_repr(wire: str, key: str, sim: Simulator) -> N
     aclient = create_async_chat_client(backend, "m", settings=settings)
     stream = client.create_stream(PROMPT)
     astream = await aclient.create_stream(PROMPT)
-    things = [client, aclient, stream, astream, target, target.endpoint, settings]
+    things: list[Any] = [client, aclient, stream, astream, target, target.endpoint, settings]
     things += [settings.snapshot, settings.export(), client._transport, vars(client)]
     text = "".join(f"{thing!r} {thing!s}" for thing in things)
     stream.close()
