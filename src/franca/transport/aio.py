@@ -13,7 +13,7 @@ from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Sen
 from franca.settings.target import Endpoint, Target
 from franca.transport import links
 from franca.transport.failures import translate
-from franca.transport.link import Link, frame
+from franca.transport.link import Link, frame, pieces
 
 T = TypeVar("T")
 _HeldByLoop = dict[asyncio.AbstractEventLoop, links.Held]
@@ -141,7 +141,7 @@ class AsyncTransport:
                 return Reply(response.status_code, response.headers, response.content)
             if response.status_code >= 300:
                 return Reply(response.status_code, response.headers, await _whole(response))
-            handle = Handle(response.aclose, response.aiter_bytes())
+            handle = Handle(response.aclose, aiter(pieces(response, response.aiter_bytes)))
             return Reply(response.status_code, response.headers, handle=handle)
         except Exception as error:
             if (ours := translate(error, send.target)) is None:

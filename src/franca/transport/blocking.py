@@ -12,7 +12,7 @@ from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Sen
 from franca.settings.target import Endpoint, Target
 from franca.transport import links
 from franca.transport.failures import translate
-from franca.transport.link import Link, frame
+from franca.transport.link import Link, frame, pieces
 
 T = TypeVar("T")
 
@@ -115,7 +115,7 @@ class BlockingTransport:
                 return Reply(response.status_code, response.headers, response.content)
             if response.status_code >= 300:
                 return Reply(response.status_code, response.headers, _whole(response))
-            handle = Handle(response.close, response.iter_bytes())
+            handle = Handle(response.close, iter(pieces(response, response.iter_bytes)))
             return Reply(response.status_code, response.headers, handle=handle)
         except Exception as error:
             if (ours := translate(error, send.target)) is None:

@@ -130,6 +130,11 @@ def _merged(*layers: Any) -> dict[str, str]:
     return {name.lower(): value for layer in layers for name, value in layer.items()}
 
 
+def pieces(response: Any, decoded: Callable[[], Any]) -> Any:
+    """An open response's bytes: past two layers of generators where nothing is to be decoded."""
+    return decoded() if "content-encoding" in response.headers else response.stream
+
+
 def frame(event: object) -> bytes:
     """An event that the SDK has decoded, as the line it came from."""
     return b"data: " + encode(event) + b"\n\n"

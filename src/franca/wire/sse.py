@@ -23,6 +23,11 @@ class Decoder:
         self._buffer = tail if end else buffer
         return _events(head) if end else []
 
+    @property
+    def rest(self) -> bytes:
+        """What has come since the last event that was whole."""
+        return self._buffer
+
     def end(self) -> list[Event]:
         """What an ended connection leaves: some vendors leave out the last blank line."""
         rest, self._buffer = self._buffer, b""

@@ -49,10 +49,13 @@ class StreamReader:
 
     def end(self) -> list[ChatDelta]:
         """The connection has ended. Raises where the wire's end mark is missing."""
+        rest = self._decoder.rest.strip()
         deltas = self._deltas(self._decoder.end())
-        if not self._fold.done:
-            raise self.broken(self._error("the stream ended before its end mark"))
-        return deltas
+        if self._fold.done:
+            return deltas
+        if b'"error' in rest and rest[:1] in b"{[":  # no stream: an error under status 200
+            raise self.broken(self._malformed(rest))
+        raise self.broken(self._error("the stream ended before its end mark", rest))
 
     def result(self) -> ChatCompletion:
         """What has arrived, folded. Raises what the stream broke with: a part is not the whole."""

@@ -104,6 +104,7 @@ def test_every_status_is_of_its_class(sdk: object, status: int) -> None:
     )
     error = sdk.APIStatusError("words", response=response, body=None)  # ty: ignore
     ours = translate(error, TARGET)
+    assert isinstance(ours, errors.CallError)
     assert type(ours) is STATUSES[status]
     assert ours.status_code == status
     assert ours.request_id == "req_1"
