@@ -14,7 +14,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -168,7 +167,7 @@ def importing(workers: list[Worker], times: int) -> Iterator[Row]:
 
 
 def cold(workers: list[Worker], url: str, times: int) -> Iterator[Row]:
-    """From the start of Python to the end of one call, in fresh processes."""
+    """From `import openai`, which both sides need, to the end of one call, in fresh processes."""
     spent: dict[str, list[tuple[float, float]]] = {}
     for number in range(times + 1):
         for worker in workers if number % 2 else workers[::-1]:
@@ -185,14 +184,12 @@ def cold(workers: list[Worker], url: str, times: int) -> Iterator[Row]:
 
 
 def _once(worker: Worker, url: str) -> tuple[float, float]:
-    started = time.perf_counter()
-    process = subprocess.Popen([worker.python, WORKER, worker.name, "--once", url])
-    _, status, used = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    command = [worker.python, WORKER, worker.name, "--once", url]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
         raise SystemExit(f"{worker.name} failed at its first call")
-    return (used.ru_utime + used.ru_stime) * 1000, wall * 1000
+    cpu, wall = done.stdout.split()[-2:]
+    return float(cpu) * 1000, float(wall) * 1000
 
 
 def alone(ours: Worker, url: str, share: float) -> Iterator[Row]:
