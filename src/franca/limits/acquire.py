@@ -1,0 +1,68 @@
+"""How a lease is come by, whatever the store and whoever drives: one generator."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from franca.errors import RateLimitError
+from franca.limits.model import (
+    FOREVER,
+    SECOND,
+    Answer,
+    Lease,
+    Pause,
+    Reserve,
+    Rules,
+    Settle,
+    Store,
+    Verdict,
+)
+
+_POLL = 2 * SECOND  # a ring may be lost: who waits for a slot asks again so often
+
+Acquiring = Generator[Reserve | Settle | Pause, Answer, None]
+
+
+def acquire(
+    store: Store, key: str, rules: Rules, lease: Lease, max_wait: float | None = None
+) -> Acquiring:
+    """Until the lease holds. Whatever ends this otherwise gives back the lease.
+
+    Args:
+        max_wait: seconds; None waits as long as it takes, 0 not at all.
+
+    Raises:
+        RateLimitError: it would have to wait longer; `retry_after` says how long.
+    """
+    patience = FOREVER if max_wait is None else int(max_wait * SECOND)
+    ask = Reserve(store, key, rules, lease, patience)
+    verdict = yield ask
+    assert isinstance(verdict, Verdict)
+    if verdict.granted:
+        lease.at = verdict.now
+        return
+    ends = verdict.now + patience
+    try:
+        while not verdict.granted:
+            left = ends - verdict.now
+            if not verdict.queued or left <= 0 or (verdict.known and verdict.wait > left):
+                raise _refused(key, verdict)
+            nap = verdict.wait if verdict.known else min(_POLL, left)
+            yield Pause(lease, nap)
+            verdict = yield ask
+            assert isinstance(verdict, Verdict)
+        lease.at = verdict.now
+    except GeneratorExit:
+        raise  # nobody is there to answer: the lease ends with its owner
+    except BaseException:
+        yield Settle(store, key, rules, lease)
+        raise
+
+
+def _refused(key: str, verdict: Verdict) -> RateLimitError:
+    about = "" if verdict.known else "about "
+    seconds = verdict.wait / SECOND
+    return RateLimitError(
+        f"the limits of {key} are used up: it would have to wait {about}{seconds:.3g} s",
+        retry_after=seconds,
+    )
