@@ -13,11 +13,15 @@ from franca.limits.window import RING, Ring
 
 @dataclass(slots=True)
 class Granted:
-    """A lease that holds: until when unless it is renewed, since when, of how much, and whose."""
+    """A lease that holds: until when unless it is renewed, since when, of how much, and whose.
+
+    `used` is what was used of each window then, this lease included.
+    """
 
     expires: int
     at: int
     amounts: tuple[int, ...]
+    used: tuple[int, ...]
     owner: Any = None
 
 
@@ -103,7 +107,7 @@ class Ledger:
                 if had != used:
                     ring.add(used - had, held.at)
         if seen:
-            self._lower(now, rules, seen)
+            self._lower(now, rules, seen, held)
         if hold:
             self.hold = max(self.hold, now + hold) if hold > 0 else 0
         if self.queue:
@@ -163,7 +167,8 @@ class Ledger:
             ring.counts[ring.last % RING] += amount
             ring.used += amount
         expires = now + rules.keep
-        self.granted[id_] = Granted(expires, now, amounts, owner)
+        used = tuple([ring.used for ring in self.rings])
+        self.granted[id_] = Granted(expires, now, amounts, used, owner)
         if expires < self.expiry:
             self.expiry = expires
 
@@ -203,15 +208,19 @@ class Ledger:
             return due, True
         return max(due, now + self.kept * (over + 1) // rules.slots), False
 
-    def _lower(self, now: int, rules: Rules, seen: Iterable[Seen]) -> None:
-        """Leave no more room than the vendor does; its newest word replaces the one before."""
+    def _lower(self, now: int, rules: Rules, seen: Iterable[Seen], held: Granted | None) -> None:
+        """Leave no more room than the vendor does; its newest word replaces the one before.
+
+        The word is about the time when the lease was granted: a slow answer brings it late.
+        """
         for word in seen:
             ring, window = self.rings[word.window], rules.windows[word.window]
             ring.add(-ring.foreign, ring.foreign_at)
             ring.cap, ring.cap_until = word.limit, now + window.span
-            room = ring.limit(window.limit, now) - ring.used
-            ring.foreign, ring.foreign_at = max(room - word.remaining, 0), now
-            ring.add(ring.foreign, now)
+            used, at = (held.used[word.window], held.at) if held else (ring.used, now)
+            room = ring.limit(window.limit, now) - used
+            ring.foreign, ring.foreign_at = max(room - word.remaining, 0), at
+            ring.add(ring.foreign, at)
 
     def _bury(self, now: int, rules: Rules) -> None:
         """Drop what nobody renewed and whose owner does not live here."""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from franca.backends import BACKENDS, QUIRK_NAMES, Quirks, Row
+from franca.settings.counting import LIMITS, counting
 from franca.settings.target import Endpoint, Secret, Target
 from franca.settings.wires import is_plain, kind_of, quirks_of, wire_of
 from franca.types import BackendType, EndpointType
@@ -157,6 +158,7 @@ class Builder:
     def __init__(self, document: Document) -> None:
         self._settings = {e.id: e for e in document.endpoints if e.enabled}
         self._limits = document.rate_limit if _enabled(document) else None
+        self._counting = counting(document.rate_limit)
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
 
     def target(
@@ -180,14 +182,20 @@ class Builder:
             quirks=_merged(quirks_of(wire_of(endpoint.type), row), layers),
             priority=binding.priority,
             weight=binding.weight,
-            rpm=binding.rpm or settings.rpm or self._default("default_rpm"),
-            tpm=binding.tpm or settings.tpm or self._default("default_tpm"),
-            concurrent_requests=binding.concurrent_requests or settings.concurrent_requests or None,
+            **self._figures(binding, settings),
             context_length=model.context_length or None,
             max_output_tokens=model.max_output_tokens or None,
             max_image_dimension=model.max_image_dimension,
             **_abilities(model, binding),
         )
+
+    def _figures(self, binding: Binding, settings: EndpointSettings) -> dict[str, Any]:
+        """The limits: the binding's over the endpoint's over the defaults; 0 is none."""
+        found = {name: getattr(binding, name) or getattr(settings, name) or None for name in LIMITS}
+        found["rpm"] = found["rpm"] or self._default("default_rpm")
+        if not (found["tpm"] or found["itpm"] or found["otpm"]):
+            found["tpm"] = self._default("default_tpm")
+        return {**found, "counting": self._counting}
 
     def _default(self, name: str) -> int | None:
         """The limit of an endpoint that names none, where limits are kept at all; 0 is none."""

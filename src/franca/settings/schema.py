@@ -127,6 +127,9 @@ class EndpointSettings(_Part):
     credentials: dict[str, Any] | None = Field(default=None, repr=False)
     rpm: Count | None = None
     tpm: Count | None = None
+    itpm: Count | None = None
+    otpm: Count | None = None
+    rps: Count | None = None
     concurrent_requests: Count | None = None
     proxy: Optional = Field(default=None, repr=False)
     headers: dict[str, str] | None = Field(default=None, repr=False)
@@ -151,6 +154,9 @@ class Binding(_Part):
     weight: Annotated[float, Field(ge=0)] = 1.0
     rpm: Count | None = None
     tpm: Count | None = None
+    itpm: Count | None = None
+    otpm: Count | None = None
+    rps: Count | None = None
     concurrent_requests: Count | None = None
     capabilities: Capabilities | None = None
 
@@ -216,7 +222,11 @@ class DiskCacheSettings(_Part):
 
 
 class RateLimitSettings(_Part):
-    """Whether limits hold, and who counts."""
+    """Whether limits hold, and who counts.
+
+    `max_wait` is in seconds, None for as long as it takes; `lease` is for how many seconds the
+    place of a killed process stays taken; `on_unavailable` is what holds while Redis is away.
+    """
 
     enabled: bool = False
     backend: Literal["memory", "redis", "diskcache"] = "memory"
@@ -224,6 +234,9 @@ class RateLimitSettings(_Part):
     diskcache: DiskCacheSettings | None = None
     default_rpm: Count = 60
     default_tpm: Count = 1_000_000
+    on_unavailable: Literal["share", "open", "closed"] = "share"
+    max_wait: Annotated[float, Field(ge=0)] | None = None
+    lease: Annotated[float, Field(ge=1)] = 30.0
 
 
 class TokenServerSettings(_Part):

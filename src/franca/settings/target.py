@@ -92,6 +92,26 @@ class Endpoint:
 
 
 @dataclass(slots=True, frozen=True)
+class Counting:
+    """Who counts against the limits, and what holds when one is used up.
+
+    Args:
+        place: Redis' address or the directory; None for memory.
+        shared: whether every process that reads these settings counts together; else the scope is
+            this very endpoint, in this process.
+        max_wait: seconds, None for as long as it takes.
+        lease: seconds for which the place of a killed process stays taken.
+    """
+
+    backend: str = "memory"
+    place: Secret | None = None
+    shared: bool = False
+    on_unavailable: str = "share"
+    max_wait: float | None = None
+    lease: float = 30.0
+
+
+@dataclass(slots=True, frozen=True)
 class Target:
     """One endpoint for one model.
 
@@ -99,6 +119,10 @@ class Target:
         model: the name in the settings. model_id: the name the endpoint knows it by.
         wire: the wire format's name.
         headers: the endpoint's, rendered.
+        rpm, tpm, itpm, otpm: requests, tokens, input and output tokens a minute; rps: requests a
+            second. None: no limit.
+        counting: who counts them, None where limits are off.
+        scope: where `franca.limits` keeps what it made of these.
         endpoint_enabled etc. do not appear: what is off is not a target.
     """
 
@@ -113,13 +137,20 @@ class Target:
     weight: float = 1.0
     rpm: int | None = None
     tpm: int | None = None
+    itpm: int | None = None
+    otpm: int | None = None
+    rps: int | None = None
     concurrent_requests: int | None = None
+    counting: Counting | None = None
     context_length: int | None = None
     max_output_tokens: int | None = None
     max_image_dimension: int | None = None
     native_multimodal: bool | None = None
     function_call_available: bool | None = None
     response_format_available: bool | None = None
+    scope: list[Any] = field(
+        default_factory=list, init=False, repr=False, compare=False, hash=False
+    )
 
     @property
     def endpoint_id(self) -> str:

@@ -1,0 +1,137 @@
+"""What limits hold for a target, and who counts them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
+
+from franca.limits.estimate import Estimate
+from franca.limits.model import SECOND, Lease, Rules, Store, Window
+from franca.limits.opening import open_store
+from franca.settings.target import Counting, Target
+
+_WINDOWS = (
+    ("rpm", "requests", 60),
+    ("tpm", "tokens", 60),
+    ("itpm", "input_tokens", 60),
+    ("otpm", "output_tokens", 60),
+    ("rps", "requests/1", 1),
+)
+_lock = threading.Lock()
+
+
+class Learned:
+    """What the calls of one scope have taught, shared by all its clients in this process."""
+
+    __slots__ = ("__weakref__", "estimate")
+
+    def __init__(self) -> None:
+        self.estimate = Estimate()
+
+
+_learned: WeakValueDictionary[str, Learned] = WeakValueDictionary()
+
+
+@dataclass(slots=True, frozen=True)
+class Scope:
+    """One endpoint for one model, where something is limited.
+
+    Args:
+        key: the scope's name in the store.
+        max_wait: seconds, None for as long as it takes.
+        output: the most tokens that an answer can have, None where that is not known.
+    """
+
+    key: str
+    rules: Rules
+    store: Store
+    max_wait: float | None
+    backend: str
+    endpoint_id: str
+    model: str
+    output: int | None
+    learned: Learned = field(repr=False, compare=False)
+
+    def lease(self, prompt: int, output: int, margin: int) -> Lease:
+        """A lease on a request with so many tokens; `margin` is what its answer may exceed
+        `output` by. More than a limit is the whole of it: the estimate may err."""
+        windows = self.rules.windows
+        wanted = self.amounts(prompt, output)
+        amounts = tuple(min(n, w.limit) for n, w in zip(wanted, windows, strict=True))
+        margins = tuple(margin if w.name in _OUT else 0 for w in windows)
+        return Lease(amounts, margins)
+
+    def amounts(self, prompt: int, output: int) -> tuple[int, ...]:
+        """One request of so many tokens, as the windows count it."""
+        return tuple(_counted(window.name, prompt, output) for window in self.rules.windows)
+
+
+_OUT = ("tokens", "output_tokens")
+
+
+def _counted(name: str, prompt: int, output: int) -> int:
+    if name == "tokens":
+        return prompt + output
+    if name == "input_tokens":
+        return prompt
+    return output if name == "output_tokens" else 1
+
+
+def scope(target: Target) -> Scope | None:
+    """The target's, made once; None where nothing is limited."""
+    if not target.scope:
+        target.scope.append(_make(target))
+    return target.scope[0]
+
+
+def scopes(targets: Iterable[Target]) -> Iterator[Scope]:
+    """Those of many targets, each once."""
+    seen: set[str] = set()
+    for found in map(scope, targets):
+        if found is not None and found.key not in seen:
+            seen.add(found.key)
+            yield found
+
+
+def rules_of(target: Target) -> Rules:
+    """The target's figures as rules."""
+    windows = tuple(
+        Window(name, limit, seconds * SECOND)
+        for figure, name, seconds in _WINDOWS
+        if (limit := getattr(target, figure))
+    )
+    lease = int((target.counting.lease if target.counting else 30) * SECOND)
+    return Rules(windows, target.concurrent_requests or 0, lease)
+
+
+def _make(target: Target) -> Scope | None:
+    counting, rules = target.counting, rules_of(target)
+    if counting is None or not (rules.windows or rules.slots):
+        return None
+    key = f"{target.endpoint_id}/{target.model_id}"
+    if not counting.shared:  # endpoints given without settings may share a name
+        key += f"@{hash(target.endpoint) & 0xFFFFFFFF:08x}"
+    with _lock:
+        learned = _learned.setdefault(key, Learned())
+    return Scope(
+        key,
+        rules,
+        _store(counting),
+        counting.max_wait,
+        target.backend,
+        target.endpoint_id,
+        target.model,
+        target.max_output_tokens,
+        learned,
+    )
+
+
+def _store(counting: Counting) -> Store:
+    if counting.place is None:
+        return open_store("memory")
+    place = counting.place.reveal()
+    if counting.backend == "redis":
+        return open_store(place, on_unavailable=counting.on_unavailable)
+    return open_store(f"diskcache:{place}")
