@@ -1,0 +1,105 @@
+"""A ledger as bytes, and back: msgpack, so that foreign bytes can be wrong but never run."""
+
+from __future__ import annotations
+
+from array import array
+
+import msgspec
+
+from franca.limits.ledger import Granted, Ledger, Waiting
+from franca.limits.model import FOREVER, Rules
+from franca.limits.window import RING, Ring
+
+_VERSION = 1
+_Ring = tuple[int, int, int, int, int, int, bytes]
+_Granted = tuple[int, int, tuple[int, ...], int]
+_Waiting = tuple[int, int, bool, tuple[int, ...], tuple[int, ...], int]
+
+
+class _State(msgspec.Struct, array_like=True):
+    version: int
+    now: int
+    hold: int
+    kept: int
+    expiry: int
+    rings: list[_Ring]
+    granted: dict[str, _Granted]
+    queue: dict[str, _Waiting]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_State)
+
+
+def encode(ledger: Ledger) -> bytes:
+    """All of a ledger, whose owners are whole numbers."""
+    return _encoder.encode(
+        _State(
+            _VERSION,
+            ledger.now,
+            ledger.hold,
+            ledger.kept,
+            ledger.expiry,
+            [
+                (r.last, r.used, r.cap, r.cap_until, r.foreign, r.foreign_at, _bytes(r))
+                for r in ledger.rings
+            ],
+            {id_: (g.expires, g.at, g.amounts, g.owner) for id_, g in ledger.granted.items()},
+            {
+                id_: (w.expires, w.due, w.known, w.amounts, w.margins, w.owner)
+                for id_, w in ledger.queue.items()
+            },
+        )
+    )
+
+
+def decode(state: bytes, rules: Rules) -> Ledger:
+    """The ledger that was encoded.
+
+    Raises:
+        ValueError: these bytes are no ledger, one of other rules, or of another version.
+    """
+    told = _decoder.decode(state)
+    if told.version != _VERSION or len(told.rings) != len(rules.windows):
+        raise ValueError(f"version {told.version}, {len(told.rings)} windows")
+    ledger = Ledger(rules)
+    ledger.now, ledger.hold, ledger.kept, ledger.expiry = (
+        told.now,
+        told.hold,
+        told.kept,
+        told.expiry,
+    )
+    for ring, (last, used, cap, cap_until, foreign, foreign_at, counts) in zip(
+        ledger.rings, told.rings, strict=True
+    ):
+        ring.last, ring.used, ring.cap, ring.cap_until = last, used, cap, cap_until
+        ring.foreign, ring.foreign_at, ring.counts = foreign, foreign_at, array("q", counts)
+        if len(ring.counts) != RING:
+            raise ValueError(f"{len(ring.counts)} buckets")
+    ledger.granted = {id_: Granted(e, at, a, o) for id_, (e, at, a, o) in told.granted.items()}
+    ledger.queue = {id_: Waiting(*each) for id_, each in told.queue.items()}
+    return ledger
+
+
+def rebase(ledger: Ledger, now: int) -> None:
+    """After the clock began anew: what was used counts as just used, and holds and lower limits
+    last as long as they still had to. No process outlives a reboot, so no lease does."""
+    gone = now - ledger.now
+    for ring in ledger.rings:
+        buckets = now // ring.width - ring.last
+        turn = -buckets % RING
+        ring.counts = [*ring.counts[turn:], *ring.counts[:turn]]
+        ring.last += buckets
+        ring.foreign_at += buckets * ring.width
+        ring.cap_until += gone
+    ledger.hold += gone
+    ledger.granted.clear()
+    ledger.queue.clear()
+    ledger.now, ledger.expiry = now, FOREVER
+
+
+def _bytes(ring: Ring) -> bytes:
+    counts = ring.counts
+    if not isinstance(counts, array):  # new, or all forgotten
+        counts = ring.counts = array("q", counts)
+    return counts.tobytes()
