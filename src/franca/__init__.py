@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         StreamInterrupted,
         TimeoutError,
     )
+    from franca.limits.limiter import RateLimiter
     from franca.settings import Settings
     from franca.types import (
         BackendType,
@@ -55,6 +56,7 @@ _HOMES = {
     " ContextLengthError FrancaError InvalidRequestError MissingExtraError NotFoundError"
     " PermissionDeniedError ProviderError RateLimitError SettingsError StreamInterrupted"
     " TimeoutError",
+    "limits.limiter": "RateLimiter",
     "settings": "Settings",
     "types": "BackendType ChatCompletion ChatDelta EndpointType Message ToolCall Usage",
 }
@@ -83,6 +85,7 @@ __all__ = [
     "PermissionDeniedError",
     "ProviderError",
     "RateLimitError",
+    "RateLimiter",
     "Settings",
     "SettingsError",
     "StreamInterrupted",

@@ -6,8 +6,9 @@ NAMES = """
 APIError AsyncChatClient AsyncChatStream AuthenticationError BackendType CallError ChatClient
 ChatCompletion ChatDelta ChatStream ConnectionError ContentFilterError ContextLengthError
 EndpointType FrancaError InvalidRequestError Message MissingExtraError NotFoundError
-PermissionDeniedError ProviderError RateLimitError Settings SettingsError StreamInterrupted
-TimeoutError ToolCall Usage __version__ create_async_chat_client create_chat_client
+PermissionDeniedError ProviderError RateLimitError RateLimiter Settings SettingsError
+StreamInterrupted TimeoutError ToolCall Usage __version__ create_async_chat_client
+create_chat_client
 """
 
 
