@@ -11,8 +11,10 @@ from franca.limits.model import FOREVER, Rules
 from franca.limits.window import RING, Ring
 
 _VERSION = 1
+_HEAD = 4  # bytes that tell the length of what follows
+_STEP = 1024  # and it is filled up so far: sqlite writes a row of the same size in half the time
 _Ring = tuple[int, int, int, int, int, int, bytes]
-_Granted = tuple[int, int, tuple[int, ...], int]
+_Granted = tuple[int, int, tuple[int, ...], tuple[int, ...], int]
 _Waiting = tuple[int, int, bool, tuple[int, ...], tuple[int, ...], int]
 
 
@@ -33,7 +35,7 @@ _decoder = msgspec.msgpack.Decoder(_State)
 
 def encode(ledger: Ledger) -> bytes:
     """All of a ledger, whose owners are whole numbers."""
-    return _encoder.encode(
+    state = _encoder.encode(
         _State(
             _VERSION,
             ledger.now,
@@ -44,13 +46,18 @@ def encode(ledger: Ledger) -> bytes:
                 (r.last, r.used, r.cap, r.cap_until, r.foreign, r.foreign_at, _bytes(r))
                 for r in ledger.rings
             ],
-            {id_: (g.expires, g.at, g.amounts, g.owner) for id_, g in ledger.granted.items()},
+            {
+                id_: (g.expires, g.at, g.amounts, g.used, g.owner)
+                for id_, g in ledger.granted.items()
+            },
             {
                 id_: (w.expires, w.due, w.known, w.amounts, w.margins, w.owner)
                 for id_, w in ledger.queue.items()
             },
         )
     )
+    told = len(state).to_bytes(_HEAD, "big") + state
+    return told.ljust(-(-len(told) // _STEP) * _STEP, b"\0")
 
 
 def decode(state: bytes, rules: Rules) -> Ledger:
@@ -59,7 +66,7 @@ def decode(state: bytes, rules: Rules) -> Ledger:
     Raises:
         ValueError: these bytes are no ledger, one of other rules, or of another version.
     """
-    told = _decoder.decode(state)
+    told = _decoder.decode(state[_HEAD : _HEAD + int.from_bytes(state[:_HEAD], "big")])
     if told.version != _VERSION or len(told.rings) != len(rules.windows):
         raise ValueError(f"version {told.version}, {len(told.rings)} windows")
     ledger = Ledger(rules)
@@ -76,7 +83,7 @@ def decode(state: bytes, rules: Rules) -> Ledger:
         ring.foreign, ring.foreign_at, ring.counts = foreign, foreign_at, array("q", counts)
         if len(ring.counts) != RING:
             raise ValueError(f"{len(ring.counts)} buckets")
-    ledger.granted = {id_: Granted(e, at, a, o) for id_, (e, at, a, o) in told.granted.items()}
+    ledger.granted = {id_: Granted(*each) for id_, each in told.granted.items()}
     ledger.queue = {id_: Waiting(*each) for id_, each in told.queue.items()}
     return ledger
 
