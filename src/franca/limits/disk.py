@@ -9,9 +9,9 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from franca.errors import FrancaError, MissingExtraError, SettingsError, TimeoutError
@@ -19,7 +19,18 @@ from franca.limits.bell import Bell, ring
 from franca.limits.codec import decode, encode, rebase
 from franca.limits.ledger import Ledger
 from franca.limits.memory import monotonic
-from franca.limits.model import SECOND, Answer, Ask, Lease, Look, Reserve, Rules, Settle, Verdict
+from franca.limits.model import (
+    SECOND,
+    Answer,
+    Ask,
+    Lease,
+    Look,
+    Reserve,
+    Rules,
+    Settle,
+    Standing,
+    Verdict,
+)
 
 _TABLE = "CREATE TABLE IF NOT EXISTS franca_limits (scope TEXT PRIMARY KEY, state BLOB NOT NULL)"
 _READ = "SELECT state FROM franca_limits WHERE scope = ?"
@@ -90,8 +101,7 @@ class DiskStore:
                 self._late.append(ask)
                 return None
             answer = self._decide(ask)
-            while self._late:
-                self._decide(self._late.popleft())
+            self._catch_up()
         return answer
 
     async def aperform(self, ask: Ask) -> Answer:
@@ -128,6 +138,7 @@ class DiskStore:
         for scope in scopes:
             with suppress(FrancaError), self._lock:  # whoever decides next hears of it
                 self._renew(scope)
+                self._catch_up()
         self._tended = time.monotonic()
         return period
 
@@ -136,48 +147,56 @@ class DiskStore:
         if isinstance(ask, Reserve):
             return self._reserve(scope, ask)
         if isinstance(ask, Look):
-            with self._book(scope) as (ledger, now):
-                return ledger.look(now, rules)
-        mine = scope.leases.pop(ask.lease.id, None) is not None  # else it is a forked parent's
-        if mine or ask.seen or ask.hold:
-            with self._book(scope) as (ledger, now):
-                id_ = ask.lease.id if mine else ""
-                ledger.settle(now, rules, id_, ask.billed, ask.seen, ask.hold)
-        return None
+            return self._transact(scope, lambda ledger, now: ledger.look(now, rules))
+        id_ = ask.lease.id
+        if scope.leases.pop(id_, None) is None:  # a forked parent's, or settled
+            if not (ask.seen or ask.hold):
+                return None
+            id_ = ""
+        return self._transact(
+            scope,
+            lambda ledger, now: ledger.settle(now, rules, id_, ask.billed, ask.seen, ask.hold),
+        )
 
-    def _reserve(self, scope: _Scope, ask: Reserve) -> Verdict:
+    def _reserve(self, scope: _Scope, ask: Reserve) -> Answer:
         lease = ask.lease
         scope.leases[lease.id] = lease  # before: what is interrupted must be settled
-        bell = self._bell or self._listen()
-        with self._book(scope) as (ledger, now):
-            verdict = ledger.reserve(
-                now, ask.rules, lease.id, lease.amounts, lease.margins, ask.patience, bell.port
-            )
-        if not (verdict.granted or verdict.queued):
+        port = (self._bell or self._listen()).port
+        verdict = self._transact(
+            scope,
+            lambda ledger, now: ledger.reserve(
+                now, ask.rules, lease.id, lease.amounts, lease.margins, ask.patience, port
+            ),
+        )
+        if _refused(verdict):
             del scope.leases[lease.id]
         return verdict
 
+    def _catch_up(self) -> None:
+        while self._late:
+            self._decide(self._late.popleft())
+
     def _renew(self, scope: _Scope) -> None:
         if ids := list(scope.leases.keys()):
-            with self._book(scope) as (ledger, now):
-                ledger.renew(now, scope.rules, ids)
+            self._transact(scope, lambda ledger, now: ledger.renew(now, scope.rules, ids))
 
-    @contextmanager
-    def _book(self, scope: _Scope) -> Generator[tuple[Ledger, int]]:
-        """The scope's ledger, as all processes have left it, and the time; one transaction."""
+    def _transact(self, scope: _Scope, decide: Callable[[Ledger, int], Answer]) -> Answer:
+        """Decide on the scope's ledger as all processes have left it, in one transaction."""
         self._deciding = True
         try:
             execute = (self._database or self._connect()).execute
             execute("BEGIN IMMEDIATE")
             now = self._clock()
-            self._read(scope, execute(_READ, (scope.name,)).fetchone(), now)
-            yield scope.ledger, now
-            state = encode(scope.ledger)
-            execute(_WRITE, (scope.name, state))
+            ledger = self._read(scope, execute(_READ, (scope.name,)).fetchone(), now)
+            still = scope.state is not None and not ledger.queue
+            answer = decide(ledger, now)
+            if not still or not (_refused(answer) or isinstance(answer, Standing)):
+                scope.state = encode(ledger)
+                execute(_WRITE, (scope.name, scope.state))
+            # else it is the same but for the time, which everybody knows
             execute("COMMIT")
-            scope.state = state
         except BaseException as error:
-            scope.state = None  # its ledger is ahead of the database
+            scope.state = None  # its ledger may be ahead of the database
             scope.ledger.rung.clear()
             self._disconnect()  # which rolls back
             if isinstance(error, (sqlite3.Error, OSError)):
@@ -185,21 +204,24 @@ class DiskStore:
             raise
         finally:
             self._deciding = False
-        if scope.ledger.rung:
-            ring(scope.ledger.rung)
-            scope.ledger.rung.clear()
+        if ledger.rung:
+            ring(ledger.rung)
+            ledger.rung.clear()
+        return answer
 
-    def _read(self, scope: _Scope, row: tuple[bytes] | None, now: int) -> None:
+    def _read(self, scope: _Scope, row: tuple[bytes] | None, now: int) -> Ledger:
         if row is None:
-            scope.ledger = Ledger(scope.rules)
-            return
-        if row[0] != scope.state:
+            scope.state, scope.ledger = None, Ledger(scope.rules)
+        elif row[0] != scope.state:
             try:
                 scope.ledger = decode(row[0], scope.rules)
             except (ValueError, TypeError) as error:
                 raise self._unusable(error) from error
+            scope.state = row[0]
         if scope.ledger.now > now + SECOND:
             rebase(scope.ledger, now)
+            scope.state = None
+        return scope.ledger
 
     def _scope(self, ask: Ask) -> _Scope:
         place = (ask.key, ask.rules.shape)
@@ -259,6 +281,10 @@ class DiskStore:
             bell.forked()
         for scope in self._scopes.values():
             scope.leases.clear()
+
+
+def _refused(answer: Answer) -> bool:
+    return isinstance(answer, Verdict) and not (answer.granted or answer.queued)
 
 
 _stores: weakref.WeakSet[DiskStore] = weakref.WeakSet()
