@@ -37,6 +37,7 @@ class Quirks:
         url_images: whether the vendor fetches pictures by URL.
         inline_system: Anthropic's wire: whether a system message may stand among the others (from
             Claude Opus 4.8 on); else it goes out as the user's text, in tags.
+        cached_limited: whether tokens read from the prompt cache count against the limits.
     """
 
     max_tokens_field: str = "max_tokens"
@@ -52,6 +53,7 @@ class Quirks:
     default_max_tokens: int = 4096
     url_images: bool = True
     inline_system: bool = True
+    cached_limited: bool = True
 
     def merge(self, **changes: Any) -> Quirks:
         """A copy with the given fields; TypeError names one that does not exist."""

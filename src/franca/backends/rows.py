@@ -56,7 +56,7 @@ _ROWS = (
         {"intl": "https://api.anthropic.com"},
         "ANTHROPIC_API_KEY",
         wire=ANTHROPIC_MESSAGES,
-        quirks=Quirks(thinking="anthropic", resend_reasoning="always"),
+        quirks=Quirks(thinking="anthropic", resend_reasoning="always", cached_limited=False),
         default_model="claude-sonnet-4-5",
     ),
     Row(

@@ -67,7 +67,7 @@ class AsyncChatClient:
         request = self._config.request(messages, params, stream=True)
         targets = self._config.targets(model)
         return AsyncChatStream(
-            lambda: self._transport.run(stream(request, targets)), self._transport
+            lambda: self._transport.open(stream(request, targets)), self._transport
         )
 
     @property

@@ -77,7 +77,7 @@ class ChatClient:
         """
         request = self._config.request(messages, params, stream=True)
         flow = stream(request, self._config.targets(model))
-        return ChatStream(self._transport.run(flow), self._transport)
+        return ChatStream(self._transport.open(flow), self._transport)
 
     @property
     def backend(self) -> str:

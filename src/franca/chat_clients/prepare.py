@@ -15,7 +15,7 @@ from franca.types import ChatParams, ChatRequest, MessageLike
 from franca.wire.reading import read_messages
 
 PARAMS = frozenset(ChatParams.__annotations__)
-_TRANSPORT = ("timeout", "extra_headers", "extra_query")
+_TRANSPORT = ("timeout", "max_wait", "extra_headers", "extra_query")
 
 Messages = Iterable[MessageLike] | str
 Resolve = Callable[[str | None], tuple[Target, ...]]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 
 from franca.errors import CallError, ConnectionError, TimeoutError
+from franca.flow.admit import Admitted, admit
 from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send
+from franca.flow.permits import Permit
 from franca.settings.target import Target
 from franca.types import ChatCompletion, ChatDelta, ChatRequest
 from franca.wire import wire
@@ -19,10 +21,19 @@ def complete(
     """The whole answer.
 
     Raises:
-        CallError: the vendor's refusal, or that no target could be reached.
+        CallError: the vendor's refusal, that no target could be reached, or that the limits would
+            have it wait too long.
     """
-    target, reply = yield from _answer(request, targets)
-    return wire(target.wire).parse(reply.body, target)
+    (target, permit), reply = yield from _answer(request, targets)
+    try:
+        result = wire(target.wire).parse(reply.body, target)
+    except CallError:
+        if permit is not None:
+            yield permit.kept()
+        raise
+    if permit is not None:
+        yield permit.answered(result.usage, reply.headers)
+    return result
 
 
 def stream(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect, Outcome, Opened]:
@@ -31,39 +42,70 @@ def stream(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect,
     Raises:
         CallError: as `complete`, and for a stream that breaks before anything is visible.
     """
-    target, reply = yield from _answer(request, targets)
+    (target, permit), reply = yield from _answer(request, targets)
     reader = StreamReader(target)
     deltas: list[ChatDelta] = []
     ended = False
     try:
+        if permit is not None and (told := permit.told(reply.headers)) is not None:
+            yield told
         while not (deltas or ended):
             chunk = yield Read(reply.handle, target)
             if isinstance(chunk, CallError):
                 raise chunk
             ended = chunk is None
             deltas = reader.feed(chunk) if isinstance(chunk, bytes) else reader.end()
-    except CallError:
-        yield Close(reply.handle)
+    except GeneratorExit:
         raise
-    return Opened(target, reader, reply.handle, deltas, ended)
+    except BaseException:
+        yield Close(reply.handle)
+        if permit is not None:
+            yield permit.kept()
+        raise
+    return Opened(target, reader, reply.handle, deltas, ended, permit)
 
 
 def _answer(
     request: ChatRequest, targets: Sequence[Target]
-) -> Generator[Effect, Outcome, tuple[Target, Reply]]:
+) -> Generator[Effect, Outcome, tuple[Admitted, Reply]]:
     unreachable: list[CallError] = []
-    for target in targets:
-        format_ = wire(target.wire)
-        reply = yield Send(target, format_.PATH, format_.build(request, target), request)
+    while targets:
+        admitted = target, permit = yield from admit(request, targets)
+        reply = yield from _send(request, target, permit)
+        if isinstance(reply, Reply) and reply.status < 300:
+            return admitted, reply
         if isinstance(reply, Reply):
-            if reply.status >= 300:
-                raise failure(reply.status, reply.headers, reply.body, target)
-            return target, reply
-        assert isinstance(reply, CallError)
+            error = failure(reply.status, reply.headers, reply.body, target)
+            if permit is not None:
+                yield permit.refused(error, reply.headers)
+            raise error
+        if permit is not None:
+            yield permit.back() if _never_left(reply) else permit.kept()
         if not _never_left(reply):
             raise reply
         unreachable.append(reply)
+        targets = [other for other in targets if other is not target]
     raise _none_reached(unreachable)
+
+
+def _send(
+    request: ChatRequest, target: Target, permit: Permit | None
+) -> Generator[Effect, Outcome, Reply | CallError]:
+    """One try. What interrupts it settles its permit."""
+    format_ = wire(target.wire)
+    settled = permit.back if permit is not None else None
+    try:
+        body = format_.build(request, target)
+        settled = permit.kept if permit is not None else None
+        reply = yield Send(target, format_.PATH, body, request)
+    except GeneratorExit:
+        raise
+    except BaseException:
+        if settled is not None:
+            yield settled()
+        raise
+    assert isinstance(reply, Reply | CallError)
+    return reply
 
 
 def _never_left(error: CallError) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from franca.errors import CallError
+from franca.flow.permits import Permit
+from franca.limits.model import Answer, Ask, Pause, Settle
 from franca.settings.target import Target
-from franca.types import ChatDelta, ChatRequest
+from franca.types import ChatDelta, ChatRequest, Usage
 from franca.wire.stream import StreamReader
 
 
@@ -56,7 +59,20 @@ class Opened:
     handle: Any
     deltas: list[ChatDelta]
     ended: bool
+    permit: Permit | None = None
+
+    def settlement(self) -> Callable[[], Settle] | None:
+        """What settles the stream's reservation when it ends, however; None where nothing is
+        limited. Holds the stream's reader, not the stream."""
+        return None if self.permit is None else partial(_settled, self.permit, self.reader)
 
 
-Effect = Send | Read | Close
-Outcome = Reply | bytes | None | CallError
+def _settled(permit: Permit, reader: StreamReader) -> Settle:
+    usage = reader.usage
+    if usage is not None and not reader.done:
+        usage = Usage(prompt_tokens=usage.prompt_tokens, cached_tokens=usage.cached_tokens)
+    return permit.answered(usage)
+
+
+Effect = Send | Read | Close | Ask | Pause
+Outcome = Reply | bytes | None | CallError | Answer

@@ -20,12 +20,12 @@ from franca.limits.model import (
 
 _POLL = 2 * SECOND  # a ring may be lost: who waits for a slot asks again so often
 
-Acquiring = Generator[Reserve | Settle | Pause, Answer, None]
+Step = Reserve | Settle | Pause
 
 
 def acquire(
     store: Store, key: str, rules: Rules, lease: Lease, max_wait: float | None = None
-) -> Acquiring:
+) -> Generator[Step, Answer, None]:
     """Until the lease holds. Whatever ends this otherwise gives back the lease.
 
     Args:
@@ -36,27 +36,39 @@ def acquire(
     """
     patience = FOREVER if max_wait is None else int(max_wait * SECOND)
     ask = Reserve(store, key, rules, lease, patience)
-    verdict = yield ask
-    assert isinstance(verdict, Verdict)
-    if verdict.granted:
-        lease.at = verdict.now
-        return
-    ends = verdict.now + patience
+    ends = 0
     try:
-        while not verdict.granted:
+        while True:
+            verdict = yield ask
+            assert isinstance(verdict, Verdict)
+            if verdict.granted:
+                lease.at = verdict.now
+                return
+            ends = ends or verdict.now + patience
             left = ends - verdict.now
             if not verdict.queued or left <= 0 or (verdict.known and verdict.wait > left):
                 raise _refused(key, verdict)
-            nap = verdict.wait if verdict.known else min(_POLL, left)
-            yield Pause(lease, nap)
-            verdict = yield ask
-            assert isinstance(verdict, Verdict)
-        lease.at = verdict.now
+            yield Pause(lease, verdict.wait if verdict.known else min(_POLL, left))
     except GeneratorExit:
         raise  # nobody is there to answer: the lease ends with its owner
     except BaseException:
         yield Settle(store, key, rules, lease)
         raise
+
+
+def attempt(store: Store, key: str, rules: Rules, lease: Lease) -> Generator[Step, Answer, Verdict]:
+    """One try, which does not queue; gives back the lease where it is interrupted."""
+    try:
+        verdict = yield Reserve(store, key, rules, lease, 0)
+    except GeneratorExit:
+        raise
+    except BaseException:
+        yield Settle(store, key, rules, lease)
+        raise
+    assert isinstance(verdict, Verdict)
+    if verdict.granted:
+        lease.at = verdict.now
+    return verdict
 
 
 def _refused(key: str, verdict: Verdict) -> RateLimitError:

@@ -1,25 +1,26 @@
-"""Who performs what `acquire` asks for, blocking or on asyncio."""
+"""Who performs what a flow asks for, blocking or on asyncio."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
-from typing import TypeVar
+import threading
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from franca.limits.model import Answer, Ask, Pause, Settle
 
 T = TypeVar("T")
-Effect = Ask | Pause
 
 
-def perform(effect: Effect) -> Answer:
-    """Perform one effect."""
+def perform(effect: Ask | Pause) -> Answer:
+    """Perform one effect of `acquire`."""
     if isinstance(effect, Pause):
         return effect.lease.sleep(effect.microseconds)
     return effect.store.perform(effect)
 
 
-async def aperform(effect: Effect) -> Answer:
+async def aperform(effect: Ask | Pause) -> Answer:
     """Perform one effect. What gives a lease back is finished even where the task is cancelled."""
     if isinstance(effect, Pause):
         return await effect.lease.asleep(effect.microseconds)
@@ -30,33 +31,48 @@ async def aperform(effect: Effect) -> Answer:
     return await effect.store.aperform(effect)
 
 
-def drive(flow: Generator[Effect, Answer, T]) -> T:
-    """Run to the end; what interrupts an effect is thrown into the flow."""
-    answer: Answer = None
+def settle_aside(settle: Settle) -> None:
+    """Settle where nothing may block: at a collection."""
+    if settle.store.local:
+        settle.store.perform(settle)
+        return
+    with suppress(RuntimeError):  # the interpreter ends: so does the lease, by itself
+        threading.Thread(target=settle.store.perform, args=(settle,), daemon=True).start()
+
+
+def drive(flow: Generator[Any, Any, T], perform: Callable[[Any], Any] = perform) -> T:
+    """Run a flow to its end; what interrupts an effect is thrown into it."""
+    outcome: Any = None
     error: BaseException | None = None
     try:
         while True:
-            effect = flow.send(answer) if error is None else flow.throw(error)
-            answer = error = None
+            effect = flow.send(outcome) if error is None else flow.throw(error)
+            outcome = error = None
             try:
-                answer = perform(effect)
+                outcome = perform(effect)
             except BaseException as interruption:
                 error = interruption
     except StopIteration as stop:
         return stop.value
+    finally:
+        del error  # its traceback holds this frame
 
 
-async def adrive(flow: Generator[Effect, Answer, T]) -> T:
+async def adrive(
+    flow: Generator[Any, Any, T], perform: Callable[[Any], Awaitable[Any]] = aperform
+) -> T:
     """The same for asyncio."""
-    answer: Answer = None
+    outcome: Any = None
     error: BaseException | None = None
     try:
         while True:
-            effect = flow.send(answer) if error is None else flow.throw(error)
-            answer = error = None
+            effect = flow.send(outcome) if error is None else flow.throw(error)
+            outcome = error = None
             try:
-                answer = await aperform(effect)
+                outcome = await perform(effect)
             except BaseException as interruption:
                 error = interruption
     except StopIteration as stop:
         return stop.value
+    finally:
+        del error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, takewhile
 from typing import Any
 
-from franca.limits.model import FOREVER, Rules, Seen, Standing, Verdict
+from franca.limits.rules import FOREVER, Rules, Seen, Standing, Verdict
 from franca.limits.window import RING, Ring
 
 

@@ -42,6 +42,7 @@ class Scope:
         key: the scope's name in the store.
         max_wait: seconds, None for as long as it takes.
         output: the most tokens that an answer can have, None where that is not known.
+        cached: whether tokens read from a prompt cache count.
     """
 
     key: str
@@ -52,6 +53,7 @@ class Scope:
     endpoint_id: str
     model: str
     output: int | None
+    cached: bool
     learned: Learned = field(repr=False, compare=False)
 
     def lease(self, prompt: int, output: int, margin: int) -> Lease:
@@ -124,6 +126,7 @@ def _make(target: Target) -> Scope | None:
         target.endpoint_id,
         target.model,
         target.max_output_tokens,
+        target.quirks.cached_limited,
         learned,
     )
 

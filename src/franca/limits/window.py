@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, MutableSequence
 
-from franca.limits.model import BUCKETS
+from franca.limits.rules import BUCKETS
 
 RING = BUCKETS + 1
 """A span that starts inside a bucket touches this many."""

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from franca.errors import CallError
 from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send
+from franca.limits.drive import adrive, aperform, settle_aside
+from franca.limits.model import Settle
 from franca.settings.target import Endpoint, Target
 from franca.transport import links
 from franca.transport.failures import translate
@@ -21,9 +23,9 @@ _HeldByLoop = dict[asyncio.AbstractEventLoop, links.Held]
 
 class Handle:
     """An open reply: its bytes as they come, and how to close it. Collected, it has its loop do
-    so."""
+    so. `settle`, where something is limited, says what its end does to the reservation."""
 
-    __slots__ = ("_close", "_loop", "chunks")
+    __slots__ = ("_close", "_loop", "chunks", "settle")
 
     def __init__(
         self, close: Callable[[], Coroutine[Any, Any, None]], chunks: AsyncIterator[bytes]
@@ -31,16 +33,24 @@ class Handle:
         self.chunks = chunks
         self._close: Callable[[], Coroutine[Any, Any, None]] | None = close
         self._loop = asyncio.get_running_loop()
+        self.settle: Callable[[], Settle] | None = None
 
     async def close(self) -> None:
-        """Close the reply, once."""
+        """Close the reply and settle its reservation, once."""
         close, self._close = self._close, None
-        if close is not None:
-            await close()
+        settle, self.settle = self.settle, None
+        try:
+            if close is not None:
+                await close()
+        finally:
+            if settle is not None:
+                await aperform(settle())
 
     def __del__(self) -> None:
         if (close := self._close) is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(partial(_start, self._loop, close))
+        if (settle := self.settle) is not None:
+            settle_aside(settle())
 
 
 class AsyncTransport:
@@ -72,12 +82,13 @@ class AsyncTransport:
 
     async def run(self, flow: Generator[Effect, Outcome, T]) -> T:
         """Drive a flow to its result."""
-        outcome: Outcome = None
-        try:
-            while True:
-                outcome = await self._perform(flow.send(outcome))
-        except StopIteration as stop:
-            return stop.value
+        return await adrive(flow, self._perform)
+
+    async def open(self, flow: Generator[Effect, Outcome, Opened]) -> Opened:
+        """Drive a stream's flow until it has committed."""
+        opened = await adrive(flow, self._perform)
+        opened.handle.settle = opened.settlement()
+        return opened
 
     async def chunks(self, opened: Opened) -> AsyncIterator[bytes]:
         """What is left of a committed stream's bytes; closes the reply at the end, however.
@@ -126,9 +137,9 @@ class AsyncTransport:
             return await self._send(effect)
         if isinstance(effect, Read):
             return await self._read(effect.handle, effect.target)
-        assert isinstance(effect, Close)
-        await effect.handle.close()
-        return None
+        if isinstance(effect, Close):
+            return await effect.handle.close()
+        return await aperform(effect)
 
     async def _send(self, send: Send) -> Reply | CallError:
         try:

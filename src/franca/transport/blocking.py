@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from franca.errors import CallError
 from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send
+from franca.limits.drive import drive, perform, settle_aside
+from franca.limits.model import Settle
 from franca.settings.target import Endpoint, Target
 from franca.transport import links
 from franca.transport.failures import translate
@@ -18,15 +20,31 @@ T = TypeVar("T")
 
 
 class Handle:
-    """An open reply: its bytes as they come, and how to close it. Collected, it closes itself."""
+    """An open reply: its bytes as they come, and how to close it. Collected, it closes itself.
 
-    __slots__ = ("chunks", "close")
+    `settle`, where something is limited, says what its end does to the reservation.
+    """
+
+    __slots__ = ("_close", "chunks", "settle")
 
     def __init__(self, close: Callable[[], None], chunks: Iterator[bytes]) -> None:
-        self.close, self.chunks = close, chunks
+        self._close, self.chunks = close, chunks
+        self.settle: Callable[[], Settle] | None = None
+
+    def close(self) -> None:
+        """Close the reply; settle its reservation, once."""
+        settle, self.settle = self.settle, None
+        try:
+            self._close()
+        finally:
+            if settle is not None:
+                perform(settle())
 
     def __del__(self) -> None:
-        self.close()
+        settle, self.settle = self.settle, None
+        self._close()
+        if settle is not None:
+            settle_aside(settle())
 
 
 class BlockingTransport:
@@ -50,12 +68,13 @@ class BlockingTransport:
 
     def run(self, flow: Generator[Effect, Outcome, T]) -> T:
         """Drive a flow to its result."""
-        outcome: Outcome = None
-        try:
-            while True:
-                outcome = self._perform(flow.send(outcome))
-        except StopIteration as stop:
-            return stop.value
+        return drive(flow, self._perform)
+
+    def open(self, flow: Generator[Effect, Outcome, Opened]) -> Opened:
+        """Drive a stream's flow until it has committed."""
+        opened = drive(flow, self._perform)
+        opened.handle.settle = opened.settlement()
+        return opened
 
     def chunks(self, opened: Opened) -> Iterator[bytes]:
         """What is left of a committed stream's bytes; closes the reply at the end, however.
@@ -100,9 +119,9 @@ class BlockingTransport:
             return self._send(effect)
         if isinstance(effect, Read):
             return self._read(effect.handle, effect.target)
-        assert isinstance(effect, Close)
-        effect.handle.close()
-        return None
+        if isinstance(effect, Close):
+            return effect.handle.close()
+        return perform(effect)
 
     def _send(self, send: Send) -> Reply | CallError:
         try:

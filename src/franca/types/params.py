@@ -38,6 +38,8 @@ class ChatParams(TypedDict, total=False):
         user: the end user's id. metadata: the vendor's own pairs.
         stream_options: OpenAI's; usage is asked for in any case.
         timeout: seconds for each try.
+        max_wait: seconds to wait at most until the limits allow the call, 0 for not at all; instead
+            of the settings' own.
         extra_body, extra_headers, extra_query: added last, as they are.
     """
 
@@ -73,6 +75,7 @@ class ChatParams(TypedDict, total=False):
     stream_options: Mapping[str, Any] | None
     capability_policy: CapabilityPolicy | None
     timeout: float | None
+    max_wait: float | None
     extra_body: Mapping[str, Any] | None
     extra_headers: Mapping[str, str] | None
     extra_query: Mapping[str, Any] | None
@@ -85,7 +88,7 @@ class ChatRequest:
     Args:
         messages: the conversation, in franca's own form.
         params: those of `ChatParams` that were given (no None), less the options of transport
-            (`timeout`, `extra_headers`, `extra_query`) and `capability_policy`.
+            (`timeout`, `max_wait`, `extra_headers`, `extra_query`) and `capability_policy`.
         stream: whether the answer is to come in pieces.
         capability_policy: see `CapabilityPolicy`.
     """
@@ -95,5 +98,6 @@ class ChatRequest:
     stream: bool = False
     capability_policy: CapabilityPolicy = "strict"
     timeout: float | None = None
+    max_wait: float | None = None
     extra_headers: Mapping[str, str] | None = None
     extra_query: Mapping[str, Any] | None = None

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from franca.errors import APIError, CallError, StreamInterrupted
 from franca.settings.target import Target
-from franca.types import ChatCompletion, ChatDelta
+from franca.types import ChatCompletion, ChatDelta, Usage
 from franca.wire import wire
 from franca.wire.failures import failure
 from franca.wire.sse import Decoder, Event
@@ -67,6 +67,11 @@ class StreamReader:
     def done(self) -> bool:
         """Whether the wire's end mark has come."""
         return self._fold.done
+
+    @property
+    def usage(self) -> Usage | None:
+        """What has been billed, as far as the vendor has said."""
+        return self._fold.result().usage
 
     def broken(self, error: CallError) -> CallError:
         """The error to raise for a stream that cannot go on."""
