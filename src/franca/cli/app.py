@@ -137,3 +137,32 @@ def check(
     live.show(outcomes, as_json=as_json)
     if not all(outcome.ok for outcome in outcomes):
         raise typer.Exit(FAILED)
+
+
+@app.command()
+@_clean
+def limits(
+    settings: Annotated[
+        Path | None,
+        typer.Option(help="A settings file; without it, what FRANCA_SETTINGS names."),
+    ] = None,
+    backend: Annotated[str | None, typer.Option(help="Only this backend.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it each second.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text.")] = False,
+) -> None:
+    """Show how the limits of the settings stand: use, queue and holds.
+
+    Every process that shares their store counts. Exit status 1 if the store cannot be reached,
+    2 if the settings cannot be used.
+    """
+    from rich.console import Console
+
+    from franca.cli import check as live
+    from franca.cli import limits as books
+
+    found = books.limited(live.load(settings), backend=backend)
+    console = Console(highlight=False)
+    if watch:
+        books.watch(found, console, as_json=as_json)
+    else:
+        books.show(books.look(found), console, as_json=as_json)
