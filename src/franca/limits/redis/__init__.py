@@ -1,0 +1,1 @@
+"""Limits over hosts: ledgers in a Redis, each decision one script."""

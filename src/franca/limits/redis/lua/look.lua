@@ -1,0 +1,13 @@
+-- Ledger.look. Answers now, busy, waiting, hold, then use and limit of each window.
+if fresh then
+  answer = {1, '', 0, now, 0, 0, 0}
+  for i = 1, windows do answer[2 * i + 6], answer[2 * i + 7] = 0, rules[3 * i + 2] end
+  return answer
+end
+local book = opened()
+book.advance()
+book.pump()
+answer = {0, 0, 0, now, s[BUSY], s[WAITING], max(s[HOLD] - now, s[BACK] - now, 0)}
+for i = 1, windows do
+  answer[2 * i + 6], answer[2 * i + 7] = s[EACH * i + USED], book.limit(i)
+end

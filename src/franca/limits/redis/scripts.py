@@ -1,0 +1,208 @@
+"""What is said to Redis and what it answers, as data: which script, its keys, its one argument."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+from franca.limits.model import MINUTE, Lease, Reserve, Rules, Seen, Settle, Standing, Verdict
+
+_encode = msgspec.msgpack.Encoder().encode
+_BRACES = str.maketrans("{}", "()")  # a hash tag ends at its first brace
+
+
+@dataclass(slots=True, frozen=True)
+class Script:
+    """A script's source, and the name the server knows it by."""
+
+    text: str
+    sha: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        object.__setattr__(self, "sha", sha)
+
+
+@cache
+def script(name: str) -> Script:
+    """The script of a name: `reserve`, `settle`, `renew`, `look` or `restore`."""
+    folder = files("franca.limits.redis") / "lua"
+    parts = ("open", "book", name, "close")
+    return Script("".join((folder / f"{part}.lua").read_text("utf-8") for part in parts))
+
+
+@dataclass(slots=True, frozen=True)
+class Scope:
+    """A scope's keys in Redis, all of one hash slot, and its rules as the scripts read them."""
+
+    book: str
+    queue: str
+    members: str
+    windows: int
+    rules: bytes = field(repr=False)
+
+
+@lru_cache(1024)
+def scope_of(prefix: str, key: str, rules: Rules) -> Scope:
+    """Where the ledger of these rules is kept, whatever their figures."""
+    tag = f"{prefix.translate(_BRACES)}:{{{f'{key}|{rules.shape}'.translate(_BRACES)}}}"
+    longest = max([rules.lease, MINUTE, *(window.span for window in rules.windows)])
+    flat = [rules.slots, rules.lease, rules.keep, 4 * longest]
+    for window in rules.windows:
+        flat += window.limit, window.span, window.width
+    return Scope(f"{tag}:b", f"{tag}:q", f"{tag}:m", len(rules.windows), _encode(flat))
+
+
+@dataclass(slots=True)
+class Known:
+    """What a client knows of a scope's state: which one it is ("" for none yet), how many grants
+    of it there were, and the name of the one to begin where there is none."""
+
+    epoch: str = ""
+    seen: int = 0
+    proposal: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Command:
+    """One call of a script."""
+
+    script: str
+    keys: tuple[str, ...]
+    argv: bytes
+
+
+@dataclass(slots=True, frozen=True)
+class Reply:
+    """What a script answered.
+
+    Args:
+        lost: the state is not the one the client knew, and nothing was changed.
+        epoch, seq: of the state that is; "" where there is none.
+        values: the rest, in the script's own order.
+    """
+
+    lost: bool
+    epoch: str
+    seq: int
+    values: list[Any]
+
+
+def read(raw: list[Any]) -> Reply:
+    """A script's answer."""
+    return Reply(raw[0] == 0, raw[1].decode(), raw[2], raw[3:])
+
+
+def _command(
+    script: str, scope: Scope, known: Known, id_: str, now: int | None, *more: object
+) -> Command:
+    ask = (now, known.epoch, known.seen, known.proposal, id_, *more)
+    return Command(script, (scope.book, scope.queue), scope.rules + _encode(ask))
+
+
+def reserve(
+    scope: Scope, known: Known, ask: Reserve, owner: str, now: int | None = None
+) -> Command:
+    """Ledger.reserve.
+
+    Args:
+        owner: the channel on which the lease is rung.
+        now: instead of the server's time, in tests.
+    """
+    lease = ask.lease
+    more = (ask.patience, owner, lease.amounts, lease.margins)
+    return _command("reserve", scope, known, lease.id, now, *more)
+
+
+def verdict(reply: Reply) -> Verdict:
+    """The answer to `reserve`."""
+    granted, now, wait, known, queued = reply.values
+    return Verdict(granted == 1, now, wait, known == 1, queued == 1)
+
+
+def settle(scope: Scope, known: Known, ask: Settle, now: int | None = None) -> Command:
+    """Ledger.settle."""
+    return end(scope, known, ask.lease, ask.billed, ask.seen, ask.hold, now)
+
+
+def end(
+    scope: Scope,
+    known: Known,
+    lease: Lease,
+    billed: tuple[int, ...] | None = None,
+    seen: tuple[Seen, ...] = (),
+    hold: int = 0,
+    now: int | None = None,
+) -> Command:
+    """The same without an ask."""
+    words = [(word.window + 1, word.limit, word.remaining) for word in seen]
+    return _command("settle", scope, known, lease.id, now, hold, billed, words)
+
+
+def look(scope: Scope, now: int | None = None) -> Command:
+    """Ledger.look; of a state that is not there it makes none."""
+    return _command("look", scope, Known(), "", now)
+
+
+def standing(reply: Reply) -> Standing:
+    """The answer to `look`."""
+    now, busy, waiting, hold, *windows = reply.values
+    return Standing(now, tuple(windows[::2]), tuple(windows[1::2]), busy, waiting, hold)
+
+
+def renew(
+    scope: Scope, known: Known, member: str, ids: list[str], now: int | None = None
+) -> Command:
+    """Ledger.renew; and the member lives."""
+    command = _command("renew", scope, known, "", now, member, ids)
+    return Command(command.script, (*command.keys, scope.members), command.argv)
+
+
+def members(reply: Reply) -> list[str]:
+    """The answer to `renew`: who lives."""
+    return [member.decode() for member in reply.values[0]]
+
+
+@dataclass(slots=True, frozen=True)
+class Entry:
+    """What a member remembers of one of its leases.
+
+    Args:
+        amounts: what it took in the end, or was granted so far.
+        rest: for how many microseconds it still holds unless it is renewed.
+    """
+
+    id: str
+    at: int
+    amounts: tuple[int, ...]
+    settled: bool
+    rest: int = 0
+
+
+def restore(
+    scope: Scope,
+    known: Known,
+    member: str,
+    expected: list[str],
+    span: int,
+    entries: list[Entry],
+    now: int | None = None,
+) -> Command:
+    """Put back what a state forgot. Where nobody has yet begun the state `known.proposal` in place
+    of `known.epoch`, this does, and nobody is granted anything until all who are expected have put
+    back theirs, or `span` has passed. A member's second time changes nothing.
+    """
+    rows = [(e.id, e.at, e.amounts, int(e.settled), e.rest) for e in entries]
+    asked = Known("", known.seen, known.proposal)
+    more = (known.epoch, member, expected, span, rows)
+    return _command("restore", scope, asked, "", now, *more)
+
+
+def awaited(reply: Reply) -> int:
+    """The answer to `restore`: how many members it still waits for."""
+    return reply.values[0]
