@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import assert_type
 
 import anthropic
 import openai
 
-from franca import BackendType, create_async_chat_client, create_chat_client
+from franca import BackendType, RateLimiter, create_async_chat_client, create_chat_client
 from franca.chat_clients import (
     AnthropicAsyncChatClient,
     AnthropicChatClient,
@@ -16,6 +17,7 @@ from franca.chat_clients import (
     OpenAIAsyncChatClient,
     OpenAIChatClient,
 )
+from franca.limits.limiter import RateLease, Stats
 from franca.types import ChatCompletion, ChatDelta, EndpointType
 
 
@@ -86,3 +88,27 @@ async def concurrent() -> None:
             async for delta in stream:
                 assert_type(delta, ChatDelta)
         assert_type(await stream.result(), ChatCompletion)
+
+
+def limits(directory: Path) -> None:
+    limiter = RateLimiter(60, 100_000, 10)
+    assert_type(RateLimiter(store=directory, name="n"), RateLimiter)
+    with limiter.acquire(tokens=300, timeout=2.5) as lease:
+        assert_type(lease, RateLease)
+        lease.settle(tokens=250)
+    with limiter.acquire(input_tokens=300, output_tokens=20):
+        lease.settle(input_tokens=250, output_tokens=20)
+    assert_type(limiter.acquire().wait(), RateLease)
+    assert_type(limiter.try_acquire(5), bool)
+    assert_type(limiter.get_stats(), Stats)
+    assert_type(limiter.get_stats().tokens_limit, int | None)
+
+
+async def limits_in_asyncio(limiter: RateLimiter) -> None:
+    async with limiter.acquire(tokens=300) as lease:
+        assert_type(lease, RateLease)
+        lease.cancel()
+    lease = await limiter.acquire()
+    assert_type(lease, RateLease)
+    await lease.arelease()
+    assert_type(await limiter.aget_stats(), Stats)

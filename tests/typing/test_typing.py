@@ -11,7 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 HEAD = """\
-from franca import create_async_chat_client, create_chat_client
+from franca import RateLimiter, create_async_chat_client, create_chat_client
 client = create_chat_client("openai")
 aclient = create_async_chat_client("openai")
 """
@@ -27,6 +27,10 @@ WRONG = {
     "a coroutine not awaited": 'aclient.create_completion("hi").content',
     "an async stream in a plain loop": 'for delta in aclient.create_stream("hi"): pass',
     "another vendor's client": "client.raw_client.messages.create",
+    "a limit of a wrong type": 'RateLimiter("60")',
+    "a limit that does not exist": "RateLimiter(requests_per_hour=60)",
+    "a lease that nobody waited for": "RateLimiter(60).acquire().settle(5)",
+    "tokens that are not whole": "RateLimiter(60).acquire(tokens=0.5)",
 }
 
 

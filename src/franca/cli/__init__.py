@@ -1,5 +1,4 @@
-"""The command `franca`: serve a local model, show the library at work, check endpoints
-and limits.
+"""The command `franca`: serve a local model, show the library at work, check endpoints, limits.
 
 Exit statuses: 0, done; 1, something failed (an endpoint of `check`, a model that does not load);
 2, wrong usage, or settings that cannot be used; 130, ended with Ctrl-C (which is the only end of
