@@ -26,7 +26,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from franca.limits.model import MINUTE, SECOND, Rules, Seen
+from franca.limits.rules import MINUTE, SECOND, Rules, Seen
 
 _NAME = re.compile(
     rb"x-ratelimit-(?P<what>limit|remaining|reset)-(?P<of>requests|req|(?:input-|output-|project-)?tokens)"

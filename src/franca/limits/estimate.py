@@ -1,0 +1,160 @@
+"""How many tokens a call will be billed, before it is sent. Pure, and a microsecond or so.
+
+What holds room at any moment is the calls in flight, and a long answer is in flight for longer:
+among them an answer of twice the length is met twice as often. So the law that counts is that of
+the answers weighted by their length, and of that law the mean is reserved, and a little more. What
+many answers exceed together is kept free as a margin that they share; it grows with the root of
+their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from franca.types.messages import (
+    AudioPart,
+    DocumentPart,
+    ImagePart,
+    Message,
+    NativePart,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCall,
+    ToolResult,
+)
+from franca.types.params import ChatRequest
+
+RATIO = 0.3
+"""Tokens a byte of text, before anything is learned: English has 0.22, code 0.3, Chinese (three
+bytes a character) 0.2 to 0.35."""
+OUTPUT = 4096
+"""The answer that is feared before anything is learned, or `max_tokens` where that is less."""
+_TRUST = 8  # it is forgotten when there were so many answers for each call in flight: the first
+_LEAST = 256  # to come back are the short ones; and not before so many in all
+_MEMORY = 4096  # what was learned counts as so many of the latest answers
+_FADE = 0.9998  # the longest answer is forgotten by half in 3,500
+_EXTRA = 0.45  # deviations reserved for each: those of other processes are not in our margin
+_SHARED = 3.0  # deviations of the sum kept free
+_MESSAGE, _FLAT = 16, 4096  # bytes: a turn's own marks; a picture, or what only has an address
+
+
+class Estimate:
+    """What one scope's calls have taught. Threads may share it: what one of them overwrites of
+    another's is one lesson less."""
+
+    __slots__ = ("_asks", "_ends", "_first", "_second", "_seen", "_third", "asked", "ended",
+                 "ratio", "tail")  # fmt: skip
+
+    def __init__(self) -> None:
+        self.ratio = RATIO
+        self.tail = 0.0
+        self._seen = 0
+        self._first = self._second = self._third = 0.0  # the moments of the answers' lengths
+        self._asks, self._ends = count(1), count(1)  # exact, whatever threads do
+        self.asked = self.ended = 0
+
+    def reserve(self, size: int, max_tokens: int | None) -> tuple[int, int, int]:
+        """(prompt, output, margin) in tokens: what to reserve for the one and for the other, and
+        what must be free beside it.
+
+        Each call of this is to be followed by one of `learn`, however the call ends.
+
+        Args:
+            size: of the request, by `size`.
+            max_tokens: the most that the answers can have; None where nothing bounds them.
+        """
+        self.asked = next(self._asks)
+        flying = max(self.asked - self.ended, 1)
+        output, spread, tail = 0.0, 0.0, self.tail
+        if first := self._first:
+            output = self._second / first
+            spread = max(self._third / first - output * output, 0.0) ** 0.5
+            output += _EXTRA * spread
+        if (doubt := 1 - (self._seen / max(_LEAST, _TRUST * flying)) ** 2) > 0:
+            feared = OUTPUT if max_tokens is None else min(max_tokens, OUTPUT)
+            output += (feared - output) * doubt
+            tail = max(tail, feared)
+        if max_tokens is not None and max_tokens < tail:
+            tail = max_tokens
+        if output > tail:
+            output = tail
+        over = tail - output  # the worst of one; all cannot exceed more than each can
+        margin = min(max(over, _SHARED * spread * flying**0.5), over * flying)
+        return int(size * self.ratio) + 1, round(output), round(margin)
+
+    def learn(self, size: int, prompt_tokens: int | None, completion_tokens: int | None) -> None:
+        """A call has ended, and was billed so much; None where nobody said."""
+        self.ended = next(self._ends)
+        if completion_tokens is not None:
+            self._learn_output(completion_tokens)
+        if prompt_tokens and size:
+            self._learn_ratio(prompt_tokens / size)
+
+    def _learn_output(self, tokens: int) -> None:
+        self._seen = seen = self._seen + 1
+        weight = 1 / min(seen, _MEMORY)
+        self._first += weight * (tokens - self._first)
+        self._second += weight * (tokens * tokens - self._second)
+        self._third += weight * (tokens * tokens * tokens - self._third)
+        self.tail = max(tokens, self.tail * _FADE)
+
+    def _learn_ratio(self, ratio: float) -> None:
+        """Go after the ratio that nine of ten do not exceed."""
+        step = max(1 / (self._seen + 2), 0.05)
+        change = 1 + 0.9 * step if ratio > self.ratio else 1 / (1 + 0.1 * step)
+        self.ratio = min(max(self.ratio * change, 0.001), 10.0)
+
+
+def size(request: ChatRequest) -> int:
+    """The size of a request in bytes of text: what is no text counts as a flat number of them."""
+    total = sum(map(_message, request.messages), _MESSAGE)
+    for name in ("tools", "response_format"):
+        if (value := request.params.get(name)) is not None:
+            total += len(repr(value))
+    return total
+
+
+def _message(message: Message) -> int:
+    content = message.content
+    if isinstance(content, str):
+        return _MESSAGE + (len(content) if content.isascii() else _bytes(content))
+    return _MESSAGE + sum(map(_part, content or ()))
+
+
+def _part(part: Part) -> int:
+    measure = _MEASURES.get(type(part))
+    return _FLAT if measure is None else measure(part)
+
+
+def _bytes(text: str | None) -> int:
+    if not text:
+        return 0
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _document(part: DocumentPart) -> int:
+    if part.text is not None:
+        return _bytes(part.text)
+    return max(_FLAT, len(part.data or "") // 16)  # a page of 100 kB is 2,000 tokens
+
+
+def _result(part: ToolResult) -> int:
+    content = part.content
+    return _bytes(content) if isinstance(content, str) else sum(map(_part, content or ()))
+
+
+_MEASURES: dict[type, Callable[[Any], int]] = {
+    TextPart: lambda part: _bytes(part.text),
+    RefusalPart: lambda part: _bytes(part.text),
+    ReasoningPart: lambda part: _bytes(part.text) + _bytes(part.encrypted),
+    ImagePart: lambda part: _FLAT,
+    AudioPart: lambda part: max(_FLAT // 8, len(part.data or "") // 256),
+    DocumentPart: _document,
+    ToolCall: lambda part: _MESSAGE + len(part.name) + _bytes(part.arguments),
+    ToolResult: _result,
+    NativePart: lambda part: len(repr(part.block)),
+}
