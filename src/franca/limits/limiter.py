@@ -195,11 +195,12 @@ class RateLease:
     that is forgotten frees its slot when it has been forgotten for the limiter's `lease_time`.
     """
 
-    __slots__ = ("_billed", "_key", "_lease", "_open", "_rules", "_store")
+    __slots__ = ("_billed", "_hold", "_key", "_lease", "_open", "_rules", "_store")
 
     def __init__(self, store: Store, key: str, rules: Rules, lease: Lease) -> None:
         self._store, self._key, self._rules, self._lease = store, key, rules, lease
         self._billed: tuple[int, ...] | None = lease.amounts
+        self._hold = 0
         self._open = True
 
     def settle(
@@ -224,20 +225,32 @@ class RateLease:
         """Say that nothing was sent: the end gives back the request and all its tokens."""
         self._billed = None
 
+    def hold(self, seconds: float) -> None:
+        """Say that the vendor refused it (a 429): from the end on nobody is let through for so
+        long, by any limiter that shares these limits.
+
+        Raises:
+            ValueError: not a number of seconds from 0 on.
+        """
+        if not (math.isfinite(seconds) and seconds >= 0):
+            raise ValueError(f"a hold is a number of seconds from 0 on, not {seconds}")
+        self._hold = int(seconds * SECOND)
+
     def release(self) -> None:
         """End it, once; asks the store, which for a disk or a Redis blocks."""
         if self._open:
-            self._open = False
             self._store.perform(self._end())
+            self._open = False
 
     async def arelease(self) -> None:
         """The same for asyncio; finished even where the task is cancelled meanwhile."""
         if self._open:
-            self._open = False
             await aperform(self._end())
+            self._open = False
 
     def _end(self) -> Settle:
-        return Settle(self._store, self._key, self._rules, self._lease, self._billed)
+        place = self._store, self._key, self._rules, self._lease
+        return Settle(*place, self._billed, hold=self._hold)
 
     def __enter__(self) -> RateLease:
         return self
@@ -327,7 +340,6 @@ class Acquisition:
                 "acquire() was neither entered nor awaited: nothing was limited",
                 RuntimeWarning,
                 stacklevel=2,
-                source=self,
             )
 
 

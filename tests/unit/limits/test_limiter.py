@@ -108,6 +108,22 @@ def test_a_cancelled_lease_gives_back_all(limiter) -> None:
     assert figures(mine) == (0, 0, 0, 0)
 
 
+def test_a_hold_is_for_all(limiter, clock: Clock) -> None:
+    mine, other = limiter(10, 100), limiter(10, 100)
+    with mine.acquire(tokens=40) as lease:
+        lease.settle(0)
+        lease.hold(7.5)
+        assert other.try_acquire()  # not before the end
+    assert mine.get_stats().held_for == 7.5
+    with pytest.raises(RateLimitError) as caught:
+        other.acquire(timeout=5).wait()
+    assert caught.value.retry_after == 7.5
+    clock.move(7.5)
+    assert other.try_acquire()
+    with mine.acquire() as lease, pytest.raises(ValueError, match="inf"):
+        lease.hold(float("inf"))
+
+
 def test_input_and_output_apart(limiter) -> None:
     mine = limiter(input_tokens_per_minute=100, output_tokens_per_minute=50, tokens_per_minute=140)
     with mine.acquire(input_tokens=80, output_tokens=20) as lease:
@@ -470,6 +486,13 @@ def test_a_directory_is_one_store_however_written(
     assert one is open_store("./limits")
     assert one is open_store("diskcache:limits")
     assert one is not open_store("./other")
+
+
+def test_a_directory_is_opened_again_where_nobody_holds_it(tmp_path: Path) -> None:
+    pytest.importorskip("diskcache")
+    assert RateLimiter(1, store=tmp_path / "limits").try_acquire()
+    gc.collect()
+    assert not RateLimiter(1, store=tmp_path / "limits").try_acquire()
 
 
 _USE = """
