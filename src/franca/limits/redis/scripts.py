@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -10,9 +11,18 @@ from typing import Any
 
 import msgspec
 
-from franca.limits.model import MINUTE, Lease, Reserve, Rules, Seen, Settle, Standing, Verdict
+from franca.limits.model import Lease, Reserve, Settle
+from franca.limits.rules import FOREVER, MINUTE, Rules, Seen, Standing, Verdict
+from franca.limits.window import RING
 
 _encode = msgspec.msgpack.Encoder().encode
+_HEAD = ("NOW", "SEQ", "HOLD", "BACK", "KEPT", "EXPIRY", "TOUCHED", "BUSY", "WAITING")
+"""The state's numbers, in their order. BACK: until when it is held for those who restore."""
+_EACH = ("LAST", "USED", "CURRENT", "CAP", "UNTIL", "FOREIGN", "FOREIGN_AT", "QUEUED", "FIRST")
+"""Then each window's: as in `Ring`, and the last bucket's count, what the queue wants of it, and
+the bucket before which nothing is counted."""
+_NUMBERS = {"HEAD": len(_HEAD), "EACH": len(_EACH), "RING": RING, "FOREVER": FOREVER}
+_NUMBERS |= {name: place for names in (_HEAD, _EACH) for place, name in enumerate(names, 1)}
 _BRACES = str.maketrans("{}", "()")  # a hash tag ends at its first brace
 
 
@@ -32,8 +42,9 @@ class Script:
 def script(name: str) -> Script:
     """The script of a name: `reserve`, `settle`, `renew`, `look` or `restore`."""
     folder = files("franca.limits.redis") / "lua"
-    parts = ("open", "book", name, "close")
-    return Script("".join((folder / f"{part}.lua").read_text("utf-8") for part in parts))
+    parts = [(folder / f"{part}.lua").read_text("utf-8") for part in ("open", name, "close")]
+    whole = "".join(parts).replace("-- include book\n", (folder / "book.lua").read_text("utf-8"), 1)
+    return Script(re.sub(r"\$(\w+)", lambda name: str(_NUMBERS[name[1]]), whole))
 
 
 @dataclass(slots=True, frozen=True)
@@ -43,7 +54,6 @@ class Scope:
     book: str
     queue: str
     members: str
-    windows: int
     rules: bytes = field(repr=False)
 
 
@@ -52,10 +62,13 @@ def scope_of(prefix: str, key: str, rules: Rules) -> Scope:
     """Where the ledger of these rules is kept, whatever their figures."""
     tag = f"{prefix.translate(_BRACES)}:{{{f'{key}|{rules.shape}'.translate(_BRACES)}}}"
     longest = max([rules.lease, MINUTE, *(window.span for window in rules.windows)])
-    flat = [rules.slots, rules.lease, rules.keep, 4 * longest]
+    count = len(rules.windows)
+    head, record = len(_HEAD) + len(_EACH) * count, 4 + 2 * count
+    layouts = f"<{'d' * head}s", f"<{'d' * record}s"
+    flat: list[int | str] = [rules.slots, rules.lease, rules.keep, 4 * longest, count, *layouts]
     for window in rules.windows:
         flat += window.limit, window.span, window.width
-    return Scope(f"{tag}:b", f"{tag}:q", f"{tag}:m", len(rules.windows), _encode(flat))
+    return Scope(f"{tag}:b", f"{tag}:q", f"{tag}:m", _encode(flat))
 
 
 @dataclass(slots=True)
@@ -115,7 +128,7 @@ def reserve(
         now: instead of the server's time, in tests.
     """
     lease = ask.lease
-    more = (ask.patience, owner, lease.amounts, lease.margins)
+    more = (ask.patience, owner, *lease.amounts, *lease.margins)
     return _command("reserve", scope, known, lease.id, now, *more)
 
 
@@ -140,8 +153,8 @@ def end(
     now: int | None = None,
 ) -> Command:
     """The same without an ask."""
-    words = [(word.window + 1, word.limit, word.remaining) for word in seen]
-    return _command("settle", scope, known, lease.id, now, hold, billed, words)
+    words = [n for word in seen for n in (word.window + 1, word.limit, word.remaining)]
+    return _command("settle", scope, known, lease.id, now, hold, billed or (), *words)
 
 
 def look(scope: Scope, now: int | None = None) -> Command:
@@ -197,7 +210,7 @@ def restore(
     of `known.epoch`, this does, and nobody is granted anything until all who are expected have put
     back theirs, or `span` has passed. A member's second time changes nothing.
     """
-    rows = [(e.id, e.at, e.amounts, int(e.settled), e.rest) for e in entries]
+    rows = [(e.id, e.at, int(e.settled), e.rest, *e.amounts) for e in entries]
     asked = Known("", known.seen, known.proposal)
     more = (known.epoch, member, expected, span, rows)
     return _command("restore", scope, asked, "", now, *more)
