@@ -46,14 +46,15 @@ class Estimate:
     """What one scope's calls have taught. Threads may share it: what one of them overwrites of
     another's is one lesson less."""
 
-    __slots__ = ("_asks", "_ends", "_first", "_second", "_seen", "_third", "asked", "ended",
-                 "ratio", "tail")  # fmt: skip
+    __slots__ = ("_asks", "_ends", "_first", "_mean", "_second", "_seen", "_spread",
+                 "_third", "asked", "ended", "ratio", "tail")  # fmt: skip
 
     def __init__(self) -> None:
         self.ratio = RATIO
         self.tail = 0.0
         self._seen = 0
         self._first = self._second = self._third = 0.0  # the moments of the answers' lengths
+        self._mean = self._spread = 0.0  # of those in flight
         self._asks, self._ends = count(1), count(1)  # exact, whatever threads do
         self.asked = self.ended = 0
 
@@ -67,16 +68,15 @@ class Estimate:
             size: of the request, by `size`.
             max_tokens: the most that the answers can have; None where nothing bounds them.
         """
-        self.asked = next(self._asks)
-        flying = max(self.asked - self.ended, 1)
-        output, spread, tail = 0.0, 0.0, self.tail
-        if first := self._first:
-            output = self._second / first
-            spread = max(self._third / first - output * output, 0.0) ** 0.5
-            output += _EXTRA * spread
-        if (doubt := 1 - (self._seen / max(_LEAST, _TRUST * flying)) ** 2) > 0:
+        self.asked = asked = next(self._asks)
+        if (flying := asked - self.ended) < 1:
+            flying = 1
+        output, spread, tail = self._mean, self._spread, self.tail
+        if (trust := _TRUST * flying) < _LEAST:
+            trust = _LEAST
+        if self._seen < trust:
             feared = OUTPUT if max_tokens is None else min(max_tokens, OUTPUT)
-            output += (feared - output) * doubt
+            output += (feared - output) * (1 - (self._seen / trust) ** 2)
             tail = max(tail, feared)
         if max_tokens is not None and max_tokens < tail:
             tail = max_tokens
@@ -97,9 +97,12 @@ class Estimate:
     def _learn_output(self, tokens: int) -> None:
         self._seen = seen = self._seen + 1
         weight = 1 / min(seen, _MEMORY)
-        self._first += weight * (tokens - self._first)
+        self._first = max(self._first + weight * (tokens - self._first), 1e-9)
         self._second += weight * (tokens * tokens - self._second)
         self._third += weight * (tokens * tokens * tokens - self._third)
+        mean = self._second / self._first
+        self._spread = spread = max(self._third / self._first - mean * mean, 0.0) ** 0.5
+        self._mean = mean + _EXTRA * spread
         self.tail = max(tokens, self.tail * _FADE)
 
     def _learn_ratio(self, ratio: float) -> None:
