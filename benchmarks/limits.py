@@ -1,0 +1,127 @@
+"""What the limits hold, and what they cost: against bars, and against other libraries.
+
+    python benchmarks/limits.py [--quick] [--check] [--json FILE] [--peer NAME=PYTHON …]
+
+Each store is the real one: threads of one process, a file, a redis-server that this starts. See
+README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+from limits_load import OURS, Bench, Row, folder
+from limits_pace import paces, refusals
+from limits_rows import admitted, admitted_skewed, saturated
+from limits_settling import billed
+from limits_subjects import SUBJECTS
+
+from franca.testing.redis_server import RedisServer
+
+STORES = ("memory", "disk", "redis")
+PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "admitted ÷ limit": admitted,
+    "half the clocks 1 s off": admitted_skewed,
+    "used at saturation, fairness, promises, even load": saturated,
+    "billed tokens, ledger error": billed,
+    "decisions a second": paces,
+    "a refusal under hammering": refusals,
+}
+
+
+def measure(bench: Bench, only: str) -> Iterator[Row]:
+    """All rows, as they are ready."""
+    for name, part in PARTS.items():
+        if only not in name:
+            continue
+        try:
+            yield from part(bench)
+        except Exception as error:
+            yield Row(name, None, "≤", 0, note=f"{type(error).__name__}: {error}"[:160])
+
+
+def table(rows: list[Row], peers: list[str]) -> str:
+    """For reading."""
+    lines = [["", "franca", "bar", "", *peers, "note"]]
+    for row in rows:
+        verdict = "" if not row.sign else "ok" if row.met else "MISSED"
+        bar = f"{row.sign} {row.form.format(row.bar)}" if row.sign else ""
+        others = [_text(row, row.peers.get(name)) for name in peers]
+        lines.append([row.title, _text(row, row.value), bar, verdict, *others, row.note])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(_aligned(line, widths) for line in lines)
+
+
+def _text(row: Row, value: float | None) -> str:
+    if value is None:
+        return ""
+    return "–" if math.isnan(value) else row.form.format(value)
+
+
+def _aligned(line: list[str], widths: list[int]) -> str:
+    cells = [
+        cell.ljust(width) if place in (0, len(line) - 1) else cell.rjust(width)
+        for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+    ]
+    return "  ".join(cells).rstrip()
+
+
+def peer(text: str) -> tuple[str, str]:
+    """`name=/path/to/python`."""
+    name, _, python = text.partition("=")
+    known = [known for known in SUBJECTS if known != OURS]
+    if name not in known:
+        raise argparse.ArgumentTypeError(f"no peer {name!r}: known are {', '.join(known)}")
+    if not os.access(python, os.X_OK):
+        raise argparse.ArgumentTypeError(f"{name}: {python!r} is not a Python to run")
+    return name, python
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="What the limits hold, and what they cost.")
+    parser.add_argument("--quick", action="store_true", help="under a minute, more noise")
+    parser.add_argument("--check", action="store_true", help="exit status 1 if a bar is missed")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="the results, for a machine")
+    parser.add_argument("--only", default="", help="the parts whose name holds this text")
+    parser.add_argument("--span", type=float, help="a window in seconds (4; quick 2)")
+    parser.add_argument(
+        "--store", choices=STORES, action="append", help="of ours; may be repeated (all)"
+    )
+    parser.add_argument(
+        "--peer", type=peer, action="append", default=[], metavar="NAME=PYTHON",
+        help="one more library, under the Python that has it",
+    )  # fmt: skip
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Runs it; the exit status."""
+    options = _arguments()
+    rows = []
+    with ExitStack() as stack:
+        redis = stack.enter_context(RedisServer())
+        bench = Bench(
+            int((options.span or (2 if options.quick else 4)) * 1e6), options.quick,
+            stack.enter_context(folder()), redis.url, options.peer, options.store or list(STORES),
+        )  # fmt: skip
+        for row in measure(bench, options.only):
+            print(f"  {row.title}", file=sys.stderr)
+            rows.append(row)
+    print(table(rows, [name for name, _ in options.peer]))
+    if options.json:
+        results = [{**asdict(row), "met": row.met} for row in rows]
+        options.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    missed = [row.title for row in rows if not row.met]
+    return 1 if options.check and missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

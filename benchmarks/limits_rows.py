@@ -1,0 +1,144 @@
+"""Rows of what is admitted: the fullest window, use, fairness, promises, an even load."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator
+
+from limits_load import OURS, Bench, Load, Records, Row, run, shape, subjects
+from limits_math import fullest, luck, quantile, settled_use, surely
+from limits_subjects import Grant
+
+LIMITS = {"requests": 200, "tokens": 20_000}
+SCOPES = ("requests", "tokens")
+LONG = 100_000  # of a shorter promise, a share is the scheduler's affair
+
+
+def over(grants: list[Grant], limit: int, span: int, name: str) -> tuple[float, str]:
+    """Admitted ÷ limit in the fullest window, and by the other clock.
+
+    Ours says when each was decided. Of the others that is known to lie between the asking and the
+    answer: what must have been in one window wherever there it was, so that no delay of an answer
+    is held against them.
+    """
+    seen = fullest([(each.answered, each.weight) for each in grants], span) / limit
+    sure = surely([(each.asked, each.answered, each.weight) for each in grants], span) / limit
+    if name != OURS:
+        return sure, ""
+    told = fullest([(each.at, each.weight) for each in grants], span) / limit
+    return told, f"by its answers {seen:.3f}, surely {sure:.3f}"
+
+
+def admitted(bench: Bench) -> Iterator[Row]:
+    """Bursts at both sides of a window's end, then all that is to be had."""
+    yield from _admitted(bench, "admitted ÷ limit", skewed=False)
+
+
+def admitted_skewed(bench: Bench) -> Iterator[Row]:
+    """The same with the wall clocks of half the processes ahead."""
+    yield from _admitted(bench, "admitted ÷ limit, half the clocks 1 s off", skewed=True)
+
+
+def _admitted(bench: Bench, title: str, *, skewed: bool) -> Iterator[Row]:
+    rows: dict[str, Row] = {}
+    for name, python, store, where in subjects(bench):
+        if skewed and store == "memory":
+            continue  # one process has one clock
+        load = Load(
+            "adversary", bench.place(store), LIMITS, bench.span, bench.key(), shape(store),
+            name, python, skewed, {"spans": 3},
+        )  # fmt: skip
+        records = run(load, aligned=True)
+        for scope in SCOPES:
+            full = f"{title}, {scope}, {where}"
+            value, note = over(records.of(scope), LIMITS[scope], bench.span, name)
+            if skewed and name == OURS:  # the store may tell its own time: the true one counts
+                grants = [(each.asked, each.answered, each.weight) for each in records.of(scope)]
+                told, value = value, surely(grants, bench.span) / LIMITS[scope]
+                note = f"{note}, by the store's clock {told:.3f}"
+            if name == OURS:
+                rows[full] = Row(full, value, "≤", 1.0, note=note + records.first_error())
+            else:
+                rows.setdefault(full, Row(full, None)).peers[name] = value
+    yield from rows.values()
+
+
+def saturated(bench: Bench) -> Iterator[Row]:
+    """32 workers that wait; and beside them an even load at half the limit."""
+    rows: dict[str, Row] = {}
+    spans = 4 if bench.quick else 5
+    for name, python, store, where in subjects(bench):
+        limits = dict(LIMITS)
+        if name == OURS:
+            limits |= {"requests/steady": LIMITS["requests"]}
+        load = Load(
+            "saturate", bench.place(store), limits, bench.span, bench.key(), shape(store),
+            name, python, more={"spans": spans},
+        )  # fmt: skip
+        records = run(load)
+        for row in _saturated(bench, records, name, spans, where):
+            if name == OURS:
+                row.note += records.first_error()
+                rows[row.title] = row
+            elif row.title in rows:
+                rows[row.title].peers[name] = row.value
+            else:
+                rows[row.title] = Row(row.title, None, form=row.form, peers={name: row.value})
+    yield from rows.values()
+
+
+def _saturated(bench: Bench, records: Records, name: str, spans: int, where: str) -> Iterator[Row]:
+    for scope in SCOPES:
+        grants = records.of(scope)
+        if not grants:
+            yield Row(f"used at saturation, {scope}, {where}", None, "≥", 0.99, note="no grants")
+            continue
+        # the run's end on the clock by which `when` is told
+        end = min(g.asked for g in grants) + spans * bench.span
+        if name == OURS:
+            end += min(g.at - g.asked for g in grants if not g.sleeps)
+        when = [(g.at if name == OURS else g.answered, g.weight) for g in grants]
+        used = settled_use(when, bench.span, end) / LIMITS[scope]
+        yield Row(f"used at saturation, {scope}, {where}", used, "≥", 0.99)
+        lucky = luck((g.worker for g in grants), 32)
+        yield Row(f"luckiest ÷ unluckiest worker, {scope}, {where}", lucky, "≤", 1.2, "{:.2f}")
+        if name == OURS:
+            yield from _promises(scope, where, grants)
+    if name == OURS:
+        yield from _steady(bench, records, spans, where)
+
+
+def _promises(scope: str, where: str, grants: list[Grant]) -> Iterator[Row]:
+    """How long those waited who had to, by what they were told at first."""
+    waits = [g for g in grants if g.promised > 0]
+    long = [g for g in waits if g.promised >= LONG]
+    kept = [g.waited / g.promised for g in long]
+    answered = [(g.answered - g.asked) / g.promised for g in long]
+    late = sum(each > 1.05 for each in kept) / max(len(kept), 1)
+    behind = [(g.waited - g.promised) / 1000 for g in waits]
+    note = (
+        f"p99; median {quantile(kept, 0.5):.3f}, {late:.1%} above 1.05, of {len(kept)} ≥ 0.1 s; "
+        f"p99 by the client's clock {quantile(answered, 0.99):.3f}; of all {len(waits)}, "
+        f"p99 {quantile(behind, 0.99):.1f} ms late"
+    )
+    title = f"wait ÷ promised wait, {scope}, {where}"
+    yield Row(title, quantile(kept, 0.99), "≤", 1.05, note=note)
+    for what, bar, counts in (
+        ("sleeps", 1, [g.sleeps for g in waits]),
+        ("round trips", 2, [g.asks for g in waits]),
+    ):
+        mean = statistics.fmean(counts) if counts else math.nan
+        note = f"the most; {mean:.3f} on the average"
+        most = max(counts, default=0)
+        yield Row(f"{what} of a grant that waits, {scope}, {where}", most, "≤", bar, "{:.0f}", note)
+
+
+def _steady(bench: Bench, records: Records, spans: int, where: str) -> Iterator[Row]:
+    grants = records.of("requests/steady")
+    meant = spans * LIMITS["requests"] // 2
+    delayed = sum(1 for g in grants if g.asks > 1 or g.promised)
+    missing = meant - len(grants)
+    note = f"{len(grants)} of {meant} admitted, {delayed} delayed"
+    title = f"even load at half the limit: not admitted or delayed, {where}"
+    yield Row(title, abs(missing) + delayed, "=", 0, "{:.0f}", note)
