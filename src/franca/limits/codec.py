@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from array import array
-
 import msgspec
 
 from franca.limits.ledger import Granted, Ledger, Waiting
 from franca.limits.model import FOREVER, Rules
-from franca.limits.window import RING, Ring
+from franca.limits.window import RING
 
 _VERSION = 1
 _HEAD = 4  # bytes that tell the length of what follows
 _STEP = 1024  # and it is filled up so far: sqlite writes a row of the same size in half the time
-_Ring = tuple[int, int, int, int, int, int, bytes]
+_Ring = tuple[int, int, int, int, int, int, list[int]]
 _Granted = tuple[int, int, tuple[int, ...], tuple[int, ...], int]
 _Waiting = tuple[int, int, bool, tuple[int, ...], tuple[int, ...], int]
 
@@ -43,7 +41,7 @@ def encode(ledger: Ledger) -> bytes:
             ledger.kept,
             ledger.expiry,
             [
-                (r.last, r.used, r.cap, r.cap_until, r.foreign, r.foreign_at, _bytes(r))
+                (r.last, r.used, r.cap, r.cap_until, r.foreign, r.foreign_at, r.counts)
                 for r in ledger.rings
             ],
             {
@@ -80,9 +78,9 @@ def decode(state: bytes, rules: Rules) -> Ledger:
         ledger.rings, told.rings, strict=True
     ):
         ring.last, ring.used, ring.cap, ring.cap_until = last, used, cap, cap_until
-        ring.foreign, ring.foreign_at, ring.counts = foreign, foreign_at, array("q", counts)
-        if len(ring.counts) != RING:
-            raise ValueError(f"{len(ring.counts)} buckets")
+        ring.foreign, ring.foreign_at, ring.counts = foreign, foreign_at, counts
+        if len(counts) != RING:
+            raise ValueError(f"{len(counts)} buckets")
     ledger.granted = {id_: Granted(*each) for id_, each in told.granted.items()}
     ledger.queue = {id_: Waiting(*each) for id_, each in told.queue.items()}
     return ledger
@@ -103,10 +101,3 @@ def rebase(ledger: Ledger, now: int) -> None:
     ledger.granted.clear()
     ledger.queue.clear()
     ledger.now, ledger.expiry = now, FOREVER
-
-
-def _bytes(ring: Ring) -> bytes:
-    counts = ring.counts
-    if not isinstance(counts, array):  # new, or all forgotten
-        counts = ring.counts = array("q", counts)
-    return counts.tobytes()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableSequence
+from collections.abc import Iterable
 
 from franca.limits.rules import BUCKETS
 
@@ -20,7 +20,7 @@ class Ring:
 
     def __init__(self, width: int) -> None:
         self.width = width
-        self.counts: MutableSequence[int] = [0] * RING
+        self.counts = [0] * RING
         self.last = self.used = 0
         self.cap = self.cap_until = 0  # a lower limit than the rules', and until when it holds
         self.foreign = self.foreign_at = 0  # what others used, in the vendor's word, counted when
