@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from franca.errors import FrancaError, MissingExtraError, SettingsError, TimeoutError
 from franca.limits.bell import Bell, ring
@@ -37,15 +38,22 @@ _READ = "SELECT state FROM franca_limits WHERE scope = ?"
 _WRITE = "INSERT INTO franca_limits VALUES (?, ?) ON CONFLICT DO UPDATE SET state = excluded.state"
 
 
+_CHANGE = "UPDATE franca_limits SET state = ? WHERE scope = ? AND state = ?"
+_STALE: Any = object()
+_Execute = Callable[..., sqlite3.Cursor]
+_Decide = Callable[[Ledger, int], Answer]
+
+
 class _Scope:
     """What this process knows of a scope: its ledger as of `state`, and the leases here."""
 
-    __slots__ = ("leases", "ledger", "name", "rules", "state")
+    __slots__ = ("alone", "leases", "ledger", "name", "rules", "state")
 
     def __init__(self, name: str, rules: Rules) -> None:
         self.name, self.rules = name, rules
         self.state: bytes | None = None  # what the database holds, None: nobody knows
         self.ledger = Ledger(rules)
+        self.alone = False  # nobody else has written of late
         self.leases: weakref.WeakValueDictionary[str, Lease] = weakref.WeakValueDictionary()
 
 
@@ -87,7 +95,9 @@ class DiskStore:
         self._deciding = False
         self._late: deque[Settle] = deque()
         self._scopes: dict[tuple[str, str], _Scope] = {}
+        self._made = False
         self._database: sqlite3.Connection | None = None
+        self._closing: weakref.finalize | None = None
         self._bell: Bell | None = None
         self._worker: ThreadPoolExecutor | None = None
         self._tended = time.monotonic()
@@ -180,36 +190,73 @@ class DiskStore:
         if ids := list(scope.leases.keys()):
             self._transact(scope, lambda ledger, now: ledger.renew(now, scope.rules, ids))
 
-    def _transact(self, scope: _Scope, decide: Callable[[Ledger, int], Answer]) -> Answer:
+    def _transact(self, scope: _Scope, decide: _Decide) -> Answer:
         """Decide on the scope's ledger as all processes have left it, in one transaction."""
         self._deciding = True
         try:
             execute = (self._database or self._connect()).execute
-            self._begin(execute)
-            now = self._clock()
-            ledger = self._read(scope, execute(_READ, (scope.name,)).fetchone(), now)
-            still = scope.state is not None and not ledger.queue
-            answer = decide(ledger, now)
-            if not still or not (_refused(answer) or isinstance(answer, Standing)):
-                scope.state = encode(ledger)
-                execute(_WRITE, (scope.name, scope.state))
-            # else it is the same but for the time, which everybody knows
-            execute("COMMIT")
+            answer = self._unread(execute, scope, decide) if scope.alone else _STALE
+            if answer is _STALE:
+                answer = self._read(execute, scope, decide)
         except BaseException as error:
-            scope.state = None  # its ledger may be ahead of the database
+            scope.state, scope.alone = None, False  # its ledger may be ahead of the database
             scope.ledger.rung.clear()
             self._disconnect()  # which rolls back
+            self._made = self._made and _busy(error)
             if isinstance(error, (sqlite3.Error, OSError)):
                 raise self._unusable(error) from error
             raise
         finally:
             self._deciding = False
-        if ledger.rung:
-            ring(ledger.rung)
-            ledger.rung.clear()
+        if rung := scope.ledger.rung:
+            ring(rung)
+            rung.clear()
         return answer
 
-    def _begin(self, execute: Callable[[str], object]) -> None:
+    def _unread(self, execute: _Execute, scope: _Scope, decide: _Decide) -> Any:
+        """Decide on what this process left last, in one statement that finds it so; else STALE.
+
+        This halves the cost where one process has a scope for itself, and a refusal locks nothing.
+        """
+        before, now = scope.state, self._clock()
+        if scope.ledger.now > now:
+            return _STALE
+        answer, state = _decided(scope, decide, now)
+        try:
+            if state is before:
+                found = execute(_READ, (scope.name,)).fetchone() == (before,)
+            else:
+                found = execute(_CHANGE, (state, scope.name, before)).rowcount == 1
+        except sqlite3.OperationalError as error:
+            if not _busy(error):
+                raise
+            found = False
+        if found:
+            scope.state = state
+            return answer
+        scope.state, scope.alone = None, False
+        scope.ledger.rung.clear()
+        return _STALE
+
+    def _read(self, execute: _Execute, scope: _Scope, decide: _Decide) -> Answer:
+        """Decide on what the database holds, in one transaction."""
+        self._begin(execute)
+        now = self._clock()
+        row = execute(_READ, (scope.name,)).fetchone()
+        scope.alone = row is not None and row[0] == scope.state
+        if not scope.alone:
+            self._load(scope, row)
+        if scope.ledger.now > now + SECOND:
+            rebase(scope.ledger, now)
+            scope.state = None
+        answer, state = _decided(scope, decide, now)
+        if state is not scope.state:
+            execute(_WRITE, (scope.name, state))
+        execute("COMMIT")
+        scope.state = state
+        return answer
+
+    def _begin(self, execute: _Execute) -> None:
         """Sqlite itself would nap for 1 to 100 ms, and the busiest process would have it all."""
         ends, nap = 0.0, 50e-6
         while True:
@@ -225,19 +272,15 @@ class DiskStore:
             time.sleep(nap)
             nap = min(nap * 1.5, 2e-3)
 
-    def _read(self, scope: _Scope, row: tuple[bytes] | None, now: int) -> Ledger:
+    def _load(self, scope: _Scope, row: tuple[bytes] | None) -> None:
         if row is None:
             scope.state, scope.ledger = None, Ledger(scope.rules)
-        elif row[0] != scope.state:
-            try:
-                scope.ledger = decode(row[0], scope.rules)
-            except (ValueError, TypeError) as error:
-                raise self._unusable(error) from error
-            scope.state = row[0]
-        if scope.ledger.now > now + SECOND:
-            rebase(scope.ledger, now)
-            scope.state = None
-        return scope.ledger
+            return
+        try:
+            scope.ledger = decode(row[0], scope.rules)
+        except (ValueError, TypeError) as error:
+            raise self._unusable(error) from error
+        scope.state = row[0]
 
     def _scope(self, ask: Ask) -> _Scope:
         place = (ask.key, ask.rules.shape)
@@ -257,7 +300,9 @@ class DiskStore:
         from diskcache.core import DBNAME
 
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Cache(str(self.directory)).close()  # makes the database, where there is none
+        if not self._made:
+            Cache(str(self.directory)).close()
+            self._made = True
         database = sqlite3.connect(
             self.directory / DBNAME, self._timeout, isolation_level=None, check_same_thread=False
         )
@@ -266,13 +311,14 @@ class DiskStore:
         database.execute("PRAGMA wal_autocheckpoint = 4000")
         database.execute(_TABLE)
         database.execute("PRAGMA busy_timeout = 0")  # from here on it is `_begin` that waits
-        self._database = database
+        self._database, self._closing = database, weakref.finalize(self, database.close)
         return database
 
     def _disconnect(self) -> None:
-        database, self._database = self._database, None
-        if database is not None:
-            database.close()
+        self._database = None
+        if self._closing is not None:
+            self._closing()
+            self._closing = None
 
     def _unusable(self, error: Exception) -> FrancaError:
         if _busy(error):
@@ -301,7 +347,17 @@ class DiskStore:
             scope.leases.clear()
 
 
-def _busy(error: Exception) -> bool:
+def _decided(scope: _Scope, decide: _Decide, now: int) -> tuple[Answer, bytes]:
+    """The answer, and the state after it: the same one where nothing changed but the time."""
+    ledger, state = scope.ledger, scope.state
+    still = not ledger.queue  # else the time alone may grant something
+    answer = decide(ledger, now)
+    if still and state is not None and (_refused(answer) or isinstance(answer, Standing)):
+        return answer, state
+    return answer, encode(ledger)
+
+
+def _busy(error: BaseException) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 

@@ -388,7 +388,7 @@ def test_a_fork_amid_decisions_can_decide(tmp_path):
     for thread in threads:
         thread.start()
     try:
-        for _ in range(10):
+        for _ in range(5):
             if (child := os.fork()) == 0:
                 code = 1
                 try:
@@ -482,7 +482,7 @@ def test_no_bytes_are_decoded_but_a_ledgers(noise):
         decode(noise, THREE)
 
 
-@given(st.integers(0, 2200), st.integers(1, 255))
+@given(st.integers(0, 1023), st.integers(1, 255))
 def test_spoilt_bytes_are_a_ledger_or_an_error(place, flip):
     ledger = Ledger(THREE)
     ledger.reserve(7 * SECOND, THREE, "a", (1,), (0,), owner=4)
