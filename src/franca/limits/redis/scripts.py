@@ -71,7 +71,7 @@ def scope_of(prefix: str, key: str, rules: Rules) -> Scope:
     return Scope(f"{tag}:b", f"{tag}:q", f"{tag}:m", _encode(flat))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, frozen=True)
 class Known:
     """What a client knows of a scope's state: which one it is ("" for none yet), how many grants
     of it there were, and the name of the one to begin where there is none."""
