@@ -8,79 +8,22 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
 from franca.backends import BACKENDS
-from franca.errors import SettingsError
+from franca.tokens.price_form import EXACT, RATES, Prices, Tier, read_prices
 
-RATES = (
-    *("input", "cache_read", "cache_write", "cache_write_1h", "input_audio", "input_image"),
-    *("output", "output_thinking", "reasoning", "output_audio", "output_image"),
-)
-FEES = ("request", "web_search")
-_NAMED = (*RATES, *FEES)
-_KEYS = ("currency", *_NAMED, "tiers", "up_to", "batch", "source", "seen", "note")
-_TIER_KEYS = ("above", "output_above", *RATES)
 BATCH = {"processing": "batch"}
-
-
-@dataclass(slots=True, frozen=True)
-class Tier:
-    """Rates that hold for the whole request when it is longer than this.
-
-    Args:
-        above: prompt tokens; the tier begins with the next one.
-        output_above: completion tokens, the same way.
-        rates: those that differ from the tier below.
-    """
-
-    above: int
-    output_above: int
-    rates: Mapping[str, Decimal]
-
-
-@dataclass(slots=True, frozen=True)
-class Prices:
-    """The prices of one model.
-
-    Args:
-        currency: of all the rates, as ISO 4217 writes it.
-        rates: per million tokens, by the names in `RATES`; per thousand, by those in `FEES`.
-        tiers: for long requests, the later over the earlier.
-        up_to: prompt tokens above which no price is known; None: there is no such bound.
-        batch: what a batch costs as a part of the plain price; None: no discount is known.
-        source: where the rates are from.
-        seen: when they were read there, None where the source dates itself.
-    """
-
-    currency: str
-    rates: Mapping[str, Decimal] = field(hash=False)
-    tiers: tuple[Tier, ...] = field(default=(), hash=False)
-    up_to: int | None = None
-    batch: Decimal | None = None
-    source: str = ""
-    seen: date | None = None
-
-    def at(self, prompt_tokens: int, completion_tokens: int) -> dict[str, Decimal]:
-        """The rates for a request of this size; empty where none is known for it."""
-        if self.up_to is not None and prompt_tokens > self.up_to:
-            return {}
-        rates = dict(self.rates)
-        for tier in self.tiers:
-            if prompt_tokens > tier.above and completion_tokens > tier.output_above:
-                rates.update(tier.rates)
-        return rates
 
 
 def find_prices(
     backend: str,
-    model: str,
-    *,
+    *models: str,
     at: date | None = None,
     region: str | None = None,
     context: Mapping[str, str] | None = None,
@@ -89,9 +32,10 @@ def find_prices(
     """The prices that hold for a call, None where no source knows the model.
 
     Args:
+        models: the model's names, the surest first; the caller's own prices for any of them win.
         at: the day of the call, UTC (a bare date is taken at noon), or its moment, for prices
             that change with the hour; None: now. Only genai-prices keeps past prices.
-        region: of the endpoint, `cn` or `intl`; None: the backend's first.
+        region: of the endpoint, `cn` or `intl`; one that the backend has not is its first.
         context: what else the price hangs on: `{"service_tier": "flex"}`, `{"speed": "fast"}`,
             `{"processing": "batch"}`.
         prices: the caller's own, as `read_prices` takes or gives them.
@@ -100,41 +44,52 @@ def find_prices(
         SettingsError: `prices` is not of the form; every problem is named by its path.
     """
     context = context or {}
-    found = _match(read_prices(prices), (f"{backend}/{model}", model)) if prices else None
-    if found is None:
-        found = _match(own_table().get((backend, region or home_region(backend)), {}), (model,))
+    own = own_table().get((backend, home_region(backend, region)), {})
+    found = next(filter(None, (_match(own, model) for model in models)), None)
+    if prices:
+        found = _custom(read_prices(prices), backend, models) or found
     if found is not None:
         return _discounted(found) if BATCH.items() <= context.items() else found
-    return _genai(backend, model, _moment(at), region, context)
+    moment = _moment(at)
+    sought = (_genai(backend, model, moment, region, context) for model in models)
+    return next((prices for prices in sought if prices), None)
 
 
-def home_region(backend: str) -> str:
-    """The region of a backend where none is named: its row's first."""
-    rows = (row for name, row in BACKENDS.items() if name == backend)
-    return next((next(iter(row.urls), "") for row in rows), "")
+def home_region(backend: str, region: str | None = None) -> str:
+    """The region, where the backend has it, else the first of the backend's row."""
+    urls = next((row.urls for name, row in BACKENDS.items() if name == backend), {})
+    return region if region in urls and region else next(iter(urls), "")
 
 
-def _match(table: Mapping[str, Prices], names: Iterable[str]) -> Prices | None:
-    """The entry of the first of these names: spelt out, or else by the longest `prefix*`."""
-    for name in (name.lower() for name in names):
-        if name in table:
-            return table[name]
-        heads = [k for k in table if k.endswith("*") and name.startswith(k[:-1])]
-        if heads:
-            return table[max(heads, key=len)]
+def _custom(table: Mapping[str, Prices], backend: str, models: Iterable[str]) -> Prices | None:
+    """The entry for this backend, else the one for every backend."""
+    for model in models:
+        head = f"{backend}/".lower()
+        found = _match(table, head + model, head) or _match(table, model)
+        if found is not None:
+            return found
     return None
+
+
+def _match(table: Mapping[str, Prices], name: str, head: str = "") -> Prices | None:
+    """The entry of a name: spelt out, or else by the longest `prefix*` that begins with `head`."""
+    name = name.lower()
+    if name in table:
+        return table[name]
+    tails = [k for k in table if k.endswith("*") and k.startswith(head) and name.startswith(k[:-1])]
+    return table[max(tails, key=len)] if tails else None
 
 
 def _discounted(prices: Prices) -> Prices:
     factor = prices.batch
     if factor is None:
         return prices
-    rates = {name: rate * factor for name, rate in prices.rates.items() if name in RATES}
-    tiers = tuple(
-        replace(tier, rates={name: rate * factor for name, rate in tier.rates.items()})
-        for tier in prices.tiers
-    )
-    return replace(prices, rates={**prices.rates, **rates}, tiers=tiers)
+
+    def part(rates: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        return {k: EXACT.multiply(v, factor) if k in RATES else v for k, v in rates.items()}
+
+    tiers = tuple(replace(tier, rates=part(tier.rates)) for tier in prices.tiers)
+    return replace(prices, rates=part(prices.rates), tiers=tiers)
 
 
 def _moment(at: date | None) -> datetime:
@@ -143,113 +98,6 @@ def _moment(at: date | None) -> datetime:
     if isinstance(at, datetime):
         return at
     return datetime.combine(at, time(12), UTC)
-
-
-# The caller's form, and that of our own tables.
-
-
-def read_prices(data: Mapping[str, Any], place: str = "prices") -> dict[str, Prices]:
-    """Custom prices, checked.
-
-    Args:
-        data: an entry for each `backend/model`, or `model` for every backend; a name may end in
-            `*`. An entry: `currency`, `input`, and where they are known `output`, `cache_read`,
-            `cache_write`, `cache_write_1h`, `reasoning`, `output_thinking` (all of an answer that
-            has reasoning), `input_audio`, `output_audio`, `input_image`, `output_image` (per
-            million tokens), `request`, `web_search` (per thousand), `batch` (0.5: a batch costs
-            half), `tiers` (`above`: prompt tokens, `output_above`: completion tokens, and the rates
-            that change), `up_to` (prompt tokens; no price above), `source`.
-            Numbers may be text, which keeps them exact in every file format.
-        place: the path of `data`, for the messages.
-
-    Raises:
-        SettingsError: every problem, named by its path.
-    """
-    problems: list[str] = []
-    table: dict[str, Prices] = {}
-    for name, entry in data.items():
-        if isinstance(entry, Prices):
-            table[name.lower()] = entry
-        elif isinstance(entry, Mapping):
-            table[str(name).lower()] = _entry(entry, f'{place}."{name}"', problems)
-        else:
-            problems.append(f'{place}."{name}": expected a table of prices')
-    if problems:
-        raise SettingsError(problems)
-    return table
-
-
-def _entry(entry: Mapping[str, Any], place: str, problems: list[str]) -> Prices:
-    _unknown(entry, _KEYS, place, problems)
-    currency = entry.get("currency")
-    if not (isinstance(currency, str) and len(currency) == 3 and currency.isupper()):
-        problems.append(f"{place}.currency: expected a code of three capitals, such as USD")
-    if "input" not in entry:
-        problems.append(f"{place}.input: missing")
-    batch = _number(entry["batch"], f"{place}.batch", problems) if "batch" in entry else None
-    return Prices(
-        str(currency),
-        _rates(entry, _NAMED, place, problems),
-        tuple(_tiers(entry.get("tiers", ()), f"{place}.tiers", problems)),
-        _tokens(entry, "up_to", place, problems) if "up_to" in entry else None,
-        batch,
-        str(entry.get("source", "settings")),
-        entry.get("seen"),
-    )
-
-
-def _tiers(tiers: Any, place: str, problems: list[str]) -> Iterator[Tier]:
-    if not isinstance(tiers, (list, tuple)):
-        problems.append(f"{place}: expected a list")
-        return
-    last = (0, 0)
-    for number, tier in enumerate(tiers):
-        here = f"{place}[{number}]"
-        if not isinstance(tier, Mapping):
-            problems.append(f"{here}: expected a table")
-            continue
-        _unknown(tier, _TIER_KEYS, here, problems)
-        start = tuple(_tokens(tier, key, here, problems) for key in ("above", "output_above"))
-        if start <= last:
-            problems.append(f"{here}: begins no later than the tier before it")
-        last = start
-        yield Tier(*start, _rates(tier, RATES, here, problems))
-
-
-def _tokens(tier: Mapping[str, Any], key: str, place: str, problems: list[str]) -> int:
-    value = tier.get(key, 0)
-    if type(value) is int and value >= 0:
-        return value
-    problems.append(f"{place}.{key}: expected a number of tokens")
-    return 0
-
-
-def _unknown(
-    entry: Mapping[str, Any], known: tuple[str, ...], place: str, problems: list[str]
-) -> None:
-    for key in entry:
-        if key not in known:
-            problems.append(f"{place}.{key}: unknown; expected one of {', '.join(known)}")
-
-
-def _rates(
-    entry: Mapping[str, Any], names: tuple[str, ...], place: str, problems: list[str]
-) -> dict[str, Decimal]:
-    return {
-        name: _number(entry[name], f"{place}.{name}", problems) for name in names if name in entry
-    }
-
-
-def _number(value: Any, place: str, problems: list[str]) -> Decimal:
-    try:
-        # by way of text: a float of a JSON file means the digits that were written
-        number = Decimal(str(value)) if type(value) in (int, float, str, Decimal) else None
-    except InvalidOperation:
-        number = None
-    if number is None or not number.is_finite() or number < 0:
-        problems.append(f"{place}: expected a number that is not negative")
-        return Decimal(0)
-    return number
 
 
 # Our own tables.
@@ -317,11 +165,13 @@ def _genai(
     provider = _provider(backend, region)
     if provider is None:
         return None
-    try:
-        _, info = _snapshot().find_provider_model(model, provider, None, None)
-    except LookupError:
-        return None
-    return _converted(info.get_prices(at, context))
+    for name in dict.fromkeys((model, model.rpartition("/")[2])):  # `models/gemini-2.5-pro`
+        try:
+            _, info = _snapshot().find_provider_model(name, provider, None, None)
+        except LookupError:
+            continue
+        return _converted(info.get_prices(at, context))
+    return None
 
 
 def _converted(priced: Any) -> Prices | None:
@@ -336,7 +186,7 @@ def _converted(priced: Any) -> Prices | None:
             tiers.setdefault(tier.start, {})[name] = tier.price
     if "input" not in rates:
         return None
-    steps = tuple(Tier(start, 0, tiers[start]) for start in sorted(tiers))
+    steps = tuple(Tier(start, -1, tiers[start]) for start in sorted(tiers))
     return Prices("USD", rates, steps, source=_genai_source())
 
 
@@ -364,7 +214,7 @@ def backend_of(model: str, prices: Mapping[str, Any] | None = None) -> tuple[str
         if name.lower().endswith(wanted):
             return name[: -len(wanted)], model
     for (backend, region), table in own_table().items():
-        if region == home_region(backend) and _match(table, (model,)):
+        if region == home_region(backend) and _match(table, model):
             return backend, model
     return _by_pattern(model), model
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
-from decimal import Context, Decimal, InvalidOperation, localcontext
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
 from franca.errors import SettingsError
-from franca.tokens.price_table import BATCH, Prices, backend_of, find_prices, known_models
+from franca.tokens.price_form import EXACT, Prices
+from franca.tokens.price_table import BATCH, backend_of, find_prices, known_models
 from franca.types import ChatCompletion, Usage
 
-_EXACT = Context(prec=60)  # the caller's own context may be set to few digits
 _ZERO = Decimal(0)
 _PICO = Decimal("1e-12")
 
@@ -96,18 +96,18 @@ def result_cost(
     """What an answer cost: its own backend, model, time and service tier count.
 
     Args:
-        model: the name that was asked for, where the vendor's own name has no price.
+        model: the name that was asked for: the vendor's own may have no price.
         prices, region: as `find_prices` takes them.
     """
-    names = dict.fromkeys(name for name in (result.model, model) if name)
-    when, context = _when(result.created), _context(result)
-    for name in names:
-        found = find_prices(
-            result.backend or "", name, at=when, region=region, context=context, prices=prices
-        )
-        if found is not None:
-            return bill(result.usage, found) if result.usage else None
-    return None
+    found = find_prices(
+        result.backend or "",
+        *dict.fromkeys(name for name in (result.model, model) if name),
+        at=_when(result.created),
+        region=region,
+        context=_context(result),
+        prices=prices,
+    )
+    return bill(result.usage, found) if found and result.usage else None
 
 
 def _when(created: int | None) -> datetime | None:
@@ -132,7 +132,7 @@ def bill(usage: Usage, prices: Prices) -> Cost | None:
     counts = _split(usage)
     if counts is None:
         return None
-    rates = prices.at(sum(counts[k] for k in _PROMPT), counts["output"] + counts["reasoning"])
+    rates = prices.at(usage.prompt_tokens or 0, counts["output"] + counts["reasoning"])
     unsaid = usage.completion_tokens is None and "output" in rates  # embeddings have no output
     if not rates or unsaid:
         return None
@@ -140,14 +140,13 @@ def bill(usage: Usage, prices: Prices) -> Cost | None:
         rates["output"] = rates["output_thinking"]
     _carve(counts, "input", usage, rates)
     _carve(counts, "output", usage, rates)
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         parts = {name: _part(count, name, rates) for name, count in counts.items()}
         parts["fees"] = _fees(usage, rates)
         return _whole(parts, prices)
 
 
-_PROMPT = ("input", "cache_read", "cache_write", "cache_write_1h")
-_AS = {"cache_read": "input", "cache_write": "input", "reasoning": "output"}
+_AS = {"cache_read": "input", "cache_write": "input", "again": "input", "reasoning": "output"}
 _HOUR = "cache_creation.ephemeral_1h_input_tokens"
 _IMAGES = {
     "input": "prompt_tokens_details.image_tokens",
@@ -167,8 +166,12 @@ def _split(usage: Usage) -> dict[str, int] | None:
     read, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
     hour = _extra(usage, _HOUR)
     answer, thought = _answer(usage, prompt, completion) if completion is not None else (0, 0)
+    # OpenRouter counts what a Gemini call wrote and read again in both, and bills it as read,
+    # and what writing costs more than plain input.
+    apart = read + written if read + written <= prompt else max(read, written)
     counts = {
-        "input": prompt - read - written,
+        "input": prompt - apart,
+        "again": read + written - apart,
         "cache_read": read,
         "cache_write": written - hour,
         "cache_write_1h": hour,
@@ -207,9 +210,9 @@ def _carve(counts: dict[str, int], kind: str, usage: Usage, rates: Mapping[str, 
 
 def _part(count: int, name: str, rates: Mapping[str, Decimal]) -> Decimal | None:
     """The price of so many tokens, None where they need one that is not known."""
-    rate = rates.get(name, rates.get(_AS.get(name, "")))
     if not count:
         return _ZERO
+    rate = rates.get(name, rates.get(_AS.get(name, "")))
     return None if rate is None else (rate * count).scaleb(-6)
 
 
@@ -225,7 +228,9 @@ def _whole(parts: Mapping[str, Decimal | None], prices: Prices) -> Cost | None:
     known = {name: part for name, part in parts.items() if part is not None}
     if len(known) < len(parts):
         return None
-    known["cache_write"] += known.pop("cache_write_1h")
+    known["cache_write"] += known.pop("cache_write_1h") - known.pop("again")
+    if known["cache_write"] < 0:
+        return None
     return Cost(sum(known.values(), _ZERO), prices.currency, source=prices.source, **known)
 
 
@@ -303,7 +308,7 @@ def total(
     """
     sums = dict.fromkeys(_BUCKETS, _ZERO)
     sources: dict[str, None] = {}
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         for one in costs:
             if one is None:
                 return None
