@@ -196,6 +196,10 @@ class Ledger:
         ahead = list(takewhile(lambda item: item[0] != id_, self.queue.items()))
         before = [waiting for _, waiting in ahead]
         due = max([now, self.hold] + [w.due for w in before[-1:]])
+        if before and before[-1].due <= now:  # and waits still: more was billed than reserved
+            first, head = ahead[0]
+            head.due, head.known = self._due(now, rules, head.amounts, head.margins, first)
+            due = max(due, head.due)
         for place, ring in enumerate(self.rings):
             limit = ring.limit(rules.windows[place].limit, now)
             need = min(amounts[place] + margins[place], limit) - limit + ring.used

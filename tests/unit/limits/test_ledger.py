@@ -389,3 +389,22 @@ def test_more_than_the_limit_goes_alone():
     verdict = ledger.reserve(DAY, ONE, "b", (100,), (5000,))
     assert verdict.queued
     assert ledger.reserve(DAY + verdict.wait, ONE, "b", (100,), (5000,)).granted
+
+
+def test_behind_one_who_is_late_there_is_a_wait_all_the_same():
+    """The head was due, but a lease before it was billed more than it had reserved."""
+    ledger = Ledger(ONE)
+    ledger.reserve(DAY, ONE, "old", (50,), (0,))
+    ledger.reserve(DAY + 30 * SECOND, ONE, "new", (20,), (0,))
+    wait = ledger.reserve(DAY + 31 * SECOND, ONE, "head", (10,), (60,)).wait
+    due = DAY + 31 * SECOND + wait  # when the old one is forgotten
+    ledger.settle(DAY + 32 * SECOND, ONE, "new", (70,))
+    ledger.renew(due, ONE, ["head"])
+    behind = ledger.reserve(due, ONE, "behind", (1,), (0,))
+    assert behind.queued
+    assert behind.wait >= 29 * SECOND
+    verdict = ledger.reserve(due, ONE, "head", (), ())
+    assert verdict.wait == behind.wait
+    ledger.renew(due + SECOND, ONE, ["head", "behind"])
+    for name in ("head", "behind"):
+        assert ledger.reserve(due + verdict.wait, ONE, name, (), ()).granted
