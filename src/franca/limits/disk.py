@@ -63,7 +63,7 @@ class DiskStore:
     The time is the host's monotonic clock, so that nobody who sets a clock changes a limit. After
     a reboot, when it begins anew, what was used before counts as just used: nobody waits for it
     longer than a window, and leases have ended with their processes. A directory that several
-    hosts mount holds no limits.
+    hosts mount, or containers with time namespaces of their own, holds no limits.
 
     Args:
         directory: a diskcache directory, made where there is none. It may hold a cache as well.
@@ -209,9 +209,17 @@ class DiskStore:
         finally:
             self._deciding = False
         if rung := scope.ledger.rung:
-            ring(rung)
+            self._ring(rung)
             rung.clear()
         return answer
+
+    def _ring(self, rung: list[tuple[str, int]]) -> None:
+        port = self._bell.port if self._bell is not None else None
+        for id_, owner in rung:
+            if owner == port:
+                self.hear(id_)
+        if others := [each for each in rung if each[1] != port]:
+            ring(others)
 
     def _unread(self, execute: _Execute, scope: _Scope, decide: _Decide) -> Any:
         """Decide on what this process left last, in one statement that finds it so; else STALE.
@@ -257,7 +265,10 @@ class DiskStore:
         return answer
 
     def _begin(self, execute: _Execute) -> None:
-        """Sqlite itself would nap for 1 to 100 ms, and the busiest process would have it all."""
+        """Lock the database.
+
+        Sqlite itself would nap for 1 to 100 ms, and the busiest process would have it all.
+        """
         ends, nap = 0.0, 50e-6
         while True:
             try:
@@ -312,6 +323,7 @@ class DiskStore:
         database.execute(_TABLE)
         database.execute("PRAGMA busy_timeout = 0")  # from here on it is `_begin` that waits
         self._database, self._closing = database, weakref.finalize(self, database.close)
+        self._closing.atexit = False  # its thread may be in a decision then
         return database
 
     def _disconnect(self) -> None:
