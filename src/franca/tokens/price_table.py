@@ -81,9 +81,7 @@ def _match(table: Mapping[str, Prices], name: str, head: str = "") -> Prices | N
 
 
 def _discounted(prices: Prices) -> Prices:
-    factor = prices.batch
-    if factor is None:
-        return prices
+    factor = Decimal(1) if prices.batch is None else prices.batch
 
     def part(rates: Mapping[str, Decimal]) -> dict[str, Decimal]:
         return {k: EXACT.multiply(v, factor) if k in RATES else v for k, v in rates.items()}

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, FloatOperation, localcontext
 from typing import Any
 
+import genai_prices
+import genai_prices.data
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +92,12 @@ def test_every_bucket_once() -> None:
         "output_audio": "0.0008",
         "fees": "0.025",
     }
+
+
+def test_sound_that_may_be_cached_is_not_billed_twice() -> None:
+    usage = Usage(100, 0, cached_tokens=90, prompt_audio_tokens=50)
+    bill = of(usage, {**FULL, "request": 0})
+    assert parts(bill) == {"cache_read": "0.000027", "input_audio": "0.0001"}
 
 
 def test_what_has_no_price_of_its_own_costs_what_its_kind_does() -> None:
@@ -387,6 +395,34 @@ def test_the_price_of_the_day() -> None:
     assert at(date(2025, 6, 1)) == at(datetime(2025, 6, 1, 12, tzinfo=UTC)) > night
 
 
+@pytest.mark.parametrize("scale", [1, 100])  # below and above every tier
+def test_every_model_of_the_source_costs_what_it_says(scale: int) -> None:
+    day = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    counts = {"input_tokens": 9000, "cache_read_tokens": 3000, "cache_write_tokens": 2000}
+    counts |= {"output_tokens": 900, "output_reasoning_tokens": 300}
+    counts |= {"input_audio_tokens": 1000, "output_audio_tokens": 200, "cache_audio_read_tokens": 0}
+    counts = {name: count * scale for name, count in counts.items()}
+    ours = Usage(9000, 900, 9900, 3000, 2000, 300, 1000, 200)
+    ours = Usage(**{k: v * scale for k, v in ours.model_dump().items() if v})
+    compared = 0
+    for provider in genai_prices.data.providers:
+        if any(backend == provider.id for backend, _ in own_table()):
+            continue
+        for model in provider.models:
+            bill = cost(ours, backend=provider.id, model=model.id, at=day)
+            if bill is None:
+                continue
+            theirs = genai_prices.calc_price(
+                genai_prices.Usage(**counts),
+                model.id,
+                provider_id=provider.id,
+                genai_request_timestamp=day,
+            )
+            assert known(bill).amount == theirs.total_price, (provider.id, model.id)
+            compared += 1
+    assert compared > 1500
+
+
 def test_service_tiers_and_batches() -> None:
     day = date(2026, 11, 1)
     plain = known(estimate_cost(1000, 100, "gpt-5", at=day))
@@ -489,6 +525,8 @@ def test_a_result_knows_its_own_cost() -> None:
     )
     plain = known(result_cost(result))
     result.extra = {"service_tier": "flex"}
+    assert known(result_cost(result)).amount == plain.amount / 2
+    result.extra = {"service_tier": "batch"}
     assert known(result_cost(result)).amount == plain.amount / 2
     result.usage = None
     assert result_cost(result) is None
