@@ -1,0 +1,50 @@
+"""How many tokens a text has."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from franca.tokens.engine import count, weigh
+from franca.tokens.families import Backend, Family, family_of
+
+__all__ = ["Backend", "count_tokens", "get_token_counts", "text_tokens"]
+
+_KEPT = 16_384
+_known: dict[tuple[str, int, int], int] = {}
+
+
+def get_token_counts(text: str, model: str = "", backend: Backend = None) -> int:
+    """The tokens of a text alone, with nothing around it.
+
+    Exact where the model's vocabulary is known, else an estimate (docs/tokens.md says for which
+    models, and how far off). Special tokens spelt out in the text are ordinary text.
+
+    Args:
+        model: its name, as vendors and clouds write it; of an unknown one `backend` decides, and
+            without that OpenAI's o200k_base, which may be a fifth off.
+
+    Raises:
+        MissingExtraError: the tokenizers are not installed.
+    """
+    return text_tokens(text, family_of(model, backend))
+
+
+count_tokens = get_token_counts
+
+
+def text_tokens(text: str, family: Family) -> int:
+    """As `get_token_counts`. Counts are remembered by a text's hash and length, not its words."""
+    key = (family.name, hash(text), len(text))
+    known = _known.get(key)
+    if known is None:
+        if len(_known) >= _KEPT:
+            _known.clear()
+        known = _known[key] = _count(text, family)
+    return known
+
+
+def _count(text: str, family: Family) -> int:
+    if family.scale is None:
+        return count(family.vocabulary, text)
+    tokens, rare = weigh(family.vocabulary, text)
+    return ceil(tokens * family.scale + rare * family.rare)

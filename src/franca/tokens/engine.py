@@ -1,0 +1,90 @@
+"""Encoding with a model's own vocabulary: splintr's, compiled in. No file and no network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+
+from franca.errors import MissingExtraError
+
+PIECE = 1 << 18
+"""Characters that the engine is given at once: what it holds beside the text is bounded by this."""
+RARE = 50_000
+"""Vocabularies number their tokens by frequency; from this id on a token is rare."""
+
+Ids = list[int] | memoryview
+_SEAM = re.compile(r"(?<=[A-Za-z一-龥])(?=[ \n。，])")
+"""Where a text may be cut: no token of the vocabularies that are cut holds a letter and, after it,
+one of these, and their rules of splitting part them too: so the parts' counts make the whole's."""
+_UNCUT = frozenset({"mistral_v1", "mistral_v2"})
+"""SentencePiece with a space put before the text: each part would count one of its own."""
+
+
+def count(vocabulary: str, text: str) -> int:
+    """How many tokens the text has; special tokens spelt out in it are ordinary text.
+
+    Raises:
+        MissingExtraError: splintr is not installed.
+    """
+    return sum(map(len, _encoded(vocabulary, text)))
+
+
+def weigh(vocabulary: str, text: str) -> tuple[int, int]:
+    """As `count`, and how many of the tokens are rare ones."""
+    total = rare = 0
+    for ids in _encoded(vocabulary, text):
+        total += len(ids)
+        rare += sum(map(RARE.__le__, ids))
+    return total, rare
+
+
+def _encoded(vocabulary: str, text: str) -> Iterator[Ids]:
+    whole = valid(text)
+    pieces = (whole,) if vocabulary in _UNCUT or len(whole) <= PIECE else _pieces(whole)
+    return map(_encoder(vocabulary), pieces)
+
+
+@cache
+def _encoder(vocabulary: str) -> Callable[[str], Ids]:
+    try:
+        from splintr import Tokenizer
+    except ImportError:
+        raise MissingExtraError("splintr-rs", "tokens") from None
+    tokenizer = Tokenizer.from_pretrained(vocabulary)
+    ordinary, flat = tokenizer.encode_ordinary, tokenizer.encode_flat
+    special = _start(tokenizer.special_tokens())
+
+    def encode(text: str) -> Ids:
+        if special in text:  # one may be spelt out, and `flat` would take it for itself
+            return ordinary(text)
+        return memoryview(flat(text)).cast("I")
+
+    return encode
+
+
+def _start(words: Iterable[str]) -> str:
+    """What all the words begin with."""
+    low, high = min(words), max(words)
+    differ = (i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b)
+    return low[: next(differ, len(low))]
+
+
+def valid(text: str) -> str:
+    """The text with surrogate pairs joined and each lone one replaced by U+FFFD: UTF-8 has none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _pieces(text: str) -> Iterator[str]:
+    start = 0
+    while len(text) - start > PIECE:
+        seam = _SEAM.search(text, start + PIECE)
+        if seam is None:
+            break
+        yield text[start : seam.start()]
+        start = seam.start()
+    yield text[start:]

@@ -1,0 +1,197 @@
+"""Which model counts how: a row a family, a pattern of names a line. Data.
+
+Vocabularies are the vendors' own, as splintr carries them; an estimate's `scale` is fitted to the
+billed prompt tokens of the wire corpus where it has the vendor. docs/tokens.md says which is which.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from franca.tokens import forms
+from franca.tokens.forms import Form
+from franca.tokens.media import Picture
+from franca.types import BackendType
+
+Backend = BackendType | str | None
+
+
+_PATCHES = Picture("patches", base=2, unit=32, most=2560)
+
+
+@dataclass(slots=True, frozen=True)
+class Family:
+    """Models that count alike.
+
+    Args:
+        vocabulary: splintr's name of it.
+        form: what stands around the texts.
+        scale, rare: an estimate is the vocabulary's count times `scale`, and `rare` for each token
+            that is a rare one there, since smaller vocabularies split those. None: the vocabulary
+            is the model's own.
+        picture: the rule for pictures. sound: tokens a second of audio. page: tokens a page of PDF.
+    """
+
+    name: str
+    vocabulary: str
+    form: Form = forms.OTHER
+    scale: float | None = None
+    rare: float = 0
+    picture: Picture = _PATCHES
+    sound: float = 25
+    page: int = 1500
+
+    @property
+    def exact(self) -> bool:
+        """Whether a text's count is the model's own."""
+        return self.scale is None
+
+
+def _tiles(base: int, each: int) -> Picture:
+    return Picture("tiles", base=base, each=each, unit=512, edge=768, low=base)
+
+
+def _patches(each: float, most: int = 1536) -> Picture:
+    return Picture("patches", each=each, unit=32, most=most)
+
+
+_O200K = "o200k_base"
+_AREA = Picture("area", unit=750, edge=1568, most=1600)
+_AREA_NEW = Picture("area", unit=750, edge=2576, most=4784)
+_CROPS = Picture("crops", each=258)
+_GEMINI_3 = Picture("fixed", 1120)
+_GROK = Picture("tiles", base=256, each=256, unit=448, edge=896)
+_PIXTRAL = Picture("patches", unit=28, most=3025)
+
+_ROWS = (
+    Family("gpt-4o", _O200K, forms.GPT_4O, picture=_tiles(85, 170)),
+    Family("gpt-4o-mini", _O200K, forms.GPT_4O, picture=_tiles(2833, 5667)),
+    Family("gpt-4.1-mini", _O200K, forms.GPT_4O, picture=_patches(1.62)),
+    Family("gpt-4.1-nano", _O200K, forms.GPT_4O, picture=_patches(2.46)),
+    Family("gpt-4", "cl100k_base", forms.GPT_4O, picture=_tiles(85, 170)),
+    Family("gpt-5", _O200K, forms.GPT_5, picture=_tiles(70, 140)),
+    Family("gpt-5-mini", _O200K, forms.GPT_5, picture=_patches(1.62)),
+    Family("gpt-5-nano", _O200K, forms.GPT_5, picture=_patches(2.46)),
+    Family("gpt-5.4", _O200K, forms.GPT_5, picture=_patches(1, 2500)),
+    Family("o-series", _O200K, forms.GPT_5, picture=_tiles(75, 150)),
+    Family("o4-mini", _O200K, forms.GPT_5, picture=_patches(1.72)),
+    Family("gpt-oss", _O200K, forms.GPT_OSS),
+    Family("claude", _O200K, forms.CLAUDE, 1.03, 0.8, _AREA, page=2500),
+    Family("claude-4", _O200K, forms.CLAUDE_4, 1.03, 0.8, _AREA, page=2500),
+    Family("claude-4.7", _O200K, forms.CLAUDE, 1.34, 0.8, _AREA_NEW, page=3500),
+    Family("gemini-2", "gemma3", forms.GEMINI_WORDS, picture=_CROPS, sound=32, page=258),
+    Family("gemini-2.5", "gemma3", forms.GEMINI, picture=_CROPS, sound=32, page=258),
+    Family("gemini-3", "gemma3", forms.GEMINI_3, picture=_GEMINI_3, sound=32, page=560),
+    Family("gemma", "gemma3", forms.GEMMA, picture=Picture("fixed", 258)),
+    Family("gemma-2", "gemma2", forms.GEMMA),
+    Family("nova-2", _O200K, forms.NOVA_2, 1.0, 0.5),
+    Family("nova", _O200K, forms.NOVA, 1.0, 0.5),
+    Family("deepseek-4", "deepseek_v3", forms.DEEPSEEK_4),
+    Family("deepseek", "deepseek_v3", forms.DEEPSEEK),
+    Family("qwen", "qwen3", forms.QWEN),
+    Family("glm", "glm4", forms.GLM),
+    Family("glm-5", "glm4", forms.GLM, 1.0),
+    Family("kimi", "kimi", forms.KIMI),
+    Family("llama-2", "mistral_v1", forms.OTHER, 1.05),
+    Family("llama-3", "llama3", forms.LLAMA_3),
+    Family("llama-4", _O200K, forms.LLAMA_4, 1.03),
+    Family("llama-4-groq", _O200K, forms.LLAMA_4_GROQ, 1.03),
+    Family("mistral", "mistral_v3", forms.MISTRAL, picture=_PIXTRAL),
+    Family("mistral-7b", "mistral_v2", forms.MISTRAL),
+    Family("minimax", _O200K, forms.MINIMAX, 1.05),
+    Family("phi-4", "phi4"),
+    Family("step", "deepseek_v3", forms.OTHER, 1.05),
+    Family("grok", _O200K, forms.OTHER, 1.03, 0.4, _GROK),
+    Family("ernie", _O200K, forms.OTHER, 1.1),
+    Family("yi", _O200K, forms.OTHER, 1.05, 0.5),
+    Family("baichuan", _O200K, forms.OTHER, 1.1),
+    Family("hunyuan", _O200K, forms.OTHER, 1.08),
+    Family("doubao", _O200K, forms.OTHER, 1.08),
+    Family("other", _O200K, forms.OTHER, 1.0),
+)
+FAMILIES = {row.name: row for row in _ROWS}
+"""By name."""
+
+_NAMES = (
+    (r"distill[-_]llama", "llama-3"),
+    (r"distill[-_]qwen|baichuan-?m[23]|mimo", "qwen"),
+    (r"gpt-?oss", "gpt-oss"),
+    (r"gpt-?4o-mini", "gpt-4o-mini"),
+    (r"gpt-?4\.1-mini", "gpt-4.1-mini"),
+    (r"gpt-?4\.1-nano", "gpt-4.1-nano"),
+    (r"gpt-?4(o|\.[15])|chatgpt", "gpt-4o"),
+    (r"gpt-?(4|3)|davinci-002|text-embedding", "gpt-4"),
+    (r"gpt-?5(\.[1-3])?-mini", "gpt-5-mini"),
+    (r"gpt-?5(\.[1-3])?-nano", "gpt-5-nano"),
+    (r"gpt-?5(\.[0-3])?(?![.\d])", "gpt-5"),
+    (r"gpt-?\d|codex", "gpt-5.4"),
+    (r"\bo4-mini", "o4-mini"),
+    (r"\bo[1-9]\b", "o-series"),
+    (r"claude-(v?[123]|instant)|claude-(opus|sonnet)-4([-.@][01]\b|[-@]20|:|$)", "claude-4"),
+    (r"claude.*4[-.][2-6]\b|claude-haiku-4", "claude"),
+    (r"claude", "claude-4.7"),
+    (r"publishers/google|gemini-(1|2\.0|pro)", "gemini-2"),
+    (r"gemini-2", "gemini-2.5"),
+    (r"gemini", "gemini-3"),
+    (r"gemma-?2", "gemma-2"),
+    (r"gemma", "gemma"),
+    (r"\bnova-2", "nova-2"),
+    (r"\bnova\b", "nova"),
+    (r"qwen|qwq|qvq|tongyi", "qwen"),
+    (r"deepseek-?v?4", "deepseek-4"),
+    (r"deepseek", "deepseek"),
+    (r"glm-?[5-9]", "glm-5"),
+    (r"glm", "glm"),
+    (r"kimi|moonshot", "kimi"),
+    (r"llama-?2", "llama-2"),
+    (r"llama-?4", "llama-4"),
+    (r"llama", "llama-3"),
+    (r"mistral-7b|mixtral|codestral-(22b|2405)", "mistral-7b"),
+    (r"mi[sn]i?stral|magistral|codestral|devstral|pixtral|voxtral", "mistral"),
+    (r"minimax|abab", "minimax"),
+    (r"\bphi-?4", "phi-4"),
+    (r"\bstep-", "step"),
+    (r"grok", "grok"),
+    (r"ernie", "ernie"),
+    (r"\byi-", "yi"),
+    (r"baichuan", "baichuan"),
+    (r"hunyuan|hy-", "hunyuan"),
+    (r"doubao|seed-", "doubao"),
+)
+"""The first that is found in a model's name, in small letters, decides."""
+
+_DEFAULTS: dict[str, str] = {
+    BackendType.OpenAI: "gpt-5.4",
+    BackendType.Anthropic: "claude-4.7",
+    BackendType.DeepSeek: "deepseek",
+    BackendType.Gemini: "gemini-3",
+    BackendType.Qwen: "qwen",
+    BackendType.Mistral: "mistral",
+    BackendType.Moonshot: "kimi",
+    BackendType.MiniMax: "minimax",
+    BackendType.Yi: "yi",
+    BackendType.ZhiPuAI: "glm-5",
+    BackendType.Baichuan: "baichuan",
+    BackendType.StepFun: "step",
+    BackendType.XAI: "grok",
+    BackendType.Ernie: "ernie",
+    BackendType.Xiaomi: "qwen",
+    BackendType.Doubao: "doubao",
+    BackendType.Hunyuan: "hunyuan",
+}
+"""For a model whose name says nothing: what the backend serves by itself."""
+
+
+_HOSTED = {("groq", "llama-4"): "llama-4-groq"}
+"""Where a host writes something of its own around the texts."""
+
+
+@lru_cache(maxsize=4096)
+def family_of(model: str, backend: Backend = None) -> Family:
+    """The family of a model; of an unknown one its backend's, and without that `other`."""
+    name, home = model.lower(), str(backend or "").lower()
+    found = (family for pattern, family in _NAMES if re.search(pattern, name))
+    family = next(found, None) or _DEFAULTS.get(home, "other")
+    return FAMILIES[_HOSTED.get((home, family), family)]

@@ -1,0 +1,77 @@
+"""What vendors write around texts, in tokens. Data.
+
+Fitted to the billed prompt tokens of the wire corpus (recorded until 2026-08), or, where it has too
+few, the tokens of the published chat template; docs/tokens.md says which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from franca.tokens.tools import Style
+
+
+@dataclass(slots=True, frozen=True)
+class Form:
+    """The tokens that are not the texts' own.
+
+    Args:
+        base: once a prompt.
+        message: once a message; `system`: in its place for a system message.
+        call, result: once a tool call, a tool's answer.
+        tools: once, where there are tools. tool: once a tool.
+        tools_chat: once more for tools on OpenAI's chat wire.
+        tool_scale: what a definition costs, to its text in `tool_style`.
+        forced: once, where a tool must be called.
+        schema: once, where the answer is to follow a schema. schema_scale: as `tool_scale`.
+        thinking: once, where thinking is on.
+        reasoning: whether what the model thought is read again in the history.
+    """
+
+    base: float = 4
+    message: float = 4
+    system: float | None = None
+    call: float = 20
+    result: float = 8
+    tools: float = 100
+    tool: float = 10
+    tools_chat: float = 0
+    tool_scale: float = 1
+    tool_style: Style = "json"
+    forced: float = 0
+    schema: float = 0
+    schema_scale: float = 0
+    thinking: float = 0
+    reasoning: bool = False
+
+
+GPT_4O = Form(
+    base=3, message=4, call=5, result=3, tools=11, tools_chat=5, tool=-1.5, tool_style="typescript",
+    schema_scale=0.75,
+)  # fmt: skip
+GPT_5 = replace(GPT_4O, base=2, call=7, result=6, tools=10, tools_chat=77, tool=5, tool_scale=0.95)
+GPT_OSS = replace(GPT_5, base=66, tools_chat=0)
+CLAUDE = Form(
+    base=4.5, message=2, call=46, result=4, tools=492, tool=-3, tool_scale=1.15, forced=85,
+    schema=150, schema_scale=1, thinking=29, reasoning=True,
+)  # fmt: skip
+CLAUDE_4 = replace(CLAUDE, tools=318, tool=4, tool_scale=1)
+GEMINI = Form(base=1, message=0, call=3, result=3, tools=0, tool=-4, tool_scale=0.8)
+GEMINI_3 = replace(GEMINI, tool=-17.5, tool_scale=1.08)
+GEMINI_WORDS = replace(GEMINI, base=0, tool=0, call=-4, result=0, tool_scale=1, tool_style="words")
+NOVA_2 = Form(base=0, message=0, call=15, result=12, tools=856, tool=0)
+NOVA = Form(base=0, message=0, call=15, result=12, tools=360, tool=0, tool_scale=0.9)
+DEEPSEEK_4 = Form(
+    base=82, message=1, call=30, result=10, tools=220, tool=0, reasoning=True
+)  # fmt: skip
+DEEPSEEK = Form(base=4, message=1, call=45, result=10, tools=218, tool=0, reasoning=True)
+QWEN = Form(base=3, message=5, call=18, result=8, tools=79, tool=9)
+GLM = Form(base=4, message=1, call=12, result=4, tools=100, tool=9, reasoning=True)
+KIMI = Form(base=3, message=4, tools=10, tool=12, reasoning=True)
+LLAMA_3 = Form(base=30, message=5, system=0, call=15, result=4, tools=80, tool=10)
+LLAMA_4 = Form(base=5, message=4, call=15, result=4, tools=85, tool=10)
+LLAMA_4_GROQ = replace(LLAMA_4, tools=640)
+MISTRAL = Form(base=0, message=3, call=0, result=0, tools=0, tool=12, tool_scale=1.04)
+GEMMA = Form(base=5, message=4)
+MINIMAX = Form(base=18, message=4, reasoning=True)
+OTHER = Form()
