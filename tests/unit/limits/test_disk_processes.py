@@ -1,6 +1,7 @@
 """The store for the processes of one host, by real processes: each runs a part of `PARTS`."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from franca.errors import TimeoutError
 from franca.limits.disk import DiskStore
 from franca.limits.model import SECOND, Lease, Look, Reserve, Rules, Settle, Standing, Window
 
@@ -151,12 +153,17 @@ def test_the_slots_of_a_killed_process_are_free_after_the_lease(store, tmp_path)
     assert attempt(store, SLOTS, Lease(())).granted
 
 
-def test_a_process_killed_within_a_decision_leaves_none(store, tmp_path):
+def test_a_process_killed_within_a_decision_leaves_nothing_of_it(tmp_path):
+    store = DiskStore(tmp_path, timeout=0.2)
+    store.perform(Look(store, "k", SLOT))
     with playing("stop_within", tmp_path, SLOT) as player:
         assert hear(player) == "within"
+        with pytest.raises(TimeoutError, match=re.escape(str(tmp_path))):
+            attempt(store, SLOT, Lease(()))
         player.send_signal(signal.SIGKILL)
         player.wait()
     assert attempt(store, SLOT, Lease(())).granted
+    store.close()
 
 
 def test_first_come_first_served(store, tmp_path):
