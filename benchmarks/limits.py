@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
+from limits_faults import deaths, outages
 from limits_load import OURS, Bench, Row, folder
 from limits_pace import paces, refusals
 from limits_rows import admitted, admitted_skewed, saturated
@@ -34,6 +35,8 @@ PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "billed tokens, ledger error": billed,
     "decisions a second": paces,
     "a refusal under hammering": refusals,
+    "kill -9 of Redis: outages": outages,
+    "kill -9 of a client": deaths,
 }
 
 

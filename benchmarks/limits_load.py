@@ -75,10 +75,16 @@ class Bench:
         self.made += 1
         return f"bench{self.made}"
 
-    def at_once(self, make: Callable[[A], B], each: Sequence[A]) -> list[tuple[A, B]]:
-        """Runs that do not hurt each other: the processes of each wait most of the time."""
-        with ThreadPoolExecutor(len(each)) as pool:
-            return list(zip(each, pool.map(make, each), strict=True))
+    def at_once(
+        self, make: Callable[[A], B], each: Sequence[A], width: int = 0
+    ) -> Iterator[tuple[A, B]]:
+        """Each with what came of it: all together, for they wait most of the time, or so many."""
+        with ThreadPoolExecutor(width or len(each)) as pool:
+            yield from zip(each, pool.map(make, each), strict=True)
+
+    def in_turn(self, make: Callable[[A], B], each: Sequence[A]) -> Iterator[tuple[A, B]]:
+        """One after the other; where it is to be quick, three together disturb each other."""
+        return self.at_once(make, each, 3 if self.quick else 1)
 
 
 @dataclass
@@ -237,12 +243,19 @@ def folder() -> Generator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def subjects(bench: Bench) -> Iterator[tuple[str, str, str, str]]:
-    """(name, python, store, what it is called in a title): ours on each store, peers on Redis."""
-    for store in bench.stores:
-        yield OURS, sys.executable, store, store
-    for name, python in bench.peers:
-        yield name, python, "redis", "redis"
+@dataclass(frozen=True)
+class Subject:
+    """Ours on one of its stores, or a peer on Redis."""
+
+    name: str
+    python: str
+    store: str
+
+
+def subjects(bench: Bench) -> list[Subject]:
+    """All that run the rows that others can."""
+    ours = [Subject(OURS, sys.executable, store) for store in bench.stores]
+    return ours + [Subject(name, python, "redis") for name, python in bench.peers]
 
 
 def shape(store: str, workers: tuple[int, int] = (8, 4)) -> tuple[int, int]:

@@ -6,11 +6,11 @@ import math
 import statistics
 from collections.abc import Iterator
 
-from limits_load import OURS, Bench, Load, Records, Row, run, shape, subjects
+from limits_load import OURS, Bench, Load, Records, Row, Subject, run, shape, subjects
 from limits_math import fullest, luck, quantile, settled_use, surely
 from limits_subjects import Grant
 
-LIMITS = {"requests": 200, "tokens": 20_000}
+LIMITS = {"requests": 400, "tokens": 40_000}
 SCOPES = ("requests", "tokens")
 LONG = 100_000  # of a shorter promise, a share is the scheduler's affair
 
@@ -41,50 +41,58 @@ def admitted_skewed(bench: Bench) -> Iterator[Row]:
 
 
 def _admitted(bench: Bench, title: str, *, skewed: bool) -> Iterator[Row]:
-    rows: dict[str, Row] = {}
-    for name, python, store, where in subjects(bench):
-        if skewed and store == "memory":
-            continue  # one process has one clock
+    def on(subject: Subject) -> Records:
+        place, workers = bench.place(subject.store), shape(subject.store)
         load = Load(
-            "adversary", bench.place(store), LIMITS, bench.span, bench.key(), shape(store),
-            name, python, skewed, {"spans": 3},
+            "adversary", place, LIMITS, bench.span, bench.key(), workers,
+            subject.name, subject.python, skewed, {"spans": 3},
         )  # fmt: skip
-        records = run(load, aligned=True)
+        return run(load, aligned=True)
+
+    rows: dict[str, Row] = {}
+    # one process has one clock
+    each = [one for one in subjects(bench) if not skewed or one.store != "memory"]
+    for subject, records in bench.in_turn(on, each):
         for scope in SCOPES:
-            full = f"{title}, {scope}, {where}"
-            value, note = over(records.of(scope), LIMITS[scope], bench.span, name)
-            if skewed and name == OURS:  # the store may tell its own time: the true one counts
-                grants = [(each.asked, each.answered, each.weight) for each in records.of(scope)]
-                told, value = value, surely(grants, bench.span) / LIMITS[scope]
-                note = f"{note}, by the store's clock {told:.3f}"
-            if name == OURS:
+            full = f"{title}, {scope}, {subject.store}"
+            grants = records.of(scope)
+            value, note = over(grants, LIMITS[scope], bench.span, subject.name)
+            if (
+                skewed and subject.name == OURS
+            ):  # a store may tell a time of its own: the true counts
+                sure = surely([(g.asked, g.answered, g.weight) for g in grants], bench.span)
+                note = f"{note}, by the store's clock {value:.3f}"
+                value = sure / LIMITS[scope]
+            if subject.name == OURS:
                 rows[full] = Row(full, value, "≤", 1.0, note=note + records.first_error())
             else:
-                rows.setdefault(full, Row(full, None)).peers[name] = value
+                rows.setdefault(full, Row(full, None)).peers[subject.name] = value
     yield from rows.values()
 
 
 def saturated(bench: Bench) -> Iterator[Row]:
     """32 workers that wait; and beside them an even load at half the limit."""
-    rows: dict[str, Row] = {}
     spans = 4 if bench.quick else 5
-    for name, python, store, where in subjects(bench):
-        limits = dict(LIMITS)
-        if name == OURS:
-            limits |= {"requests/steady": LIMITS["requests"]}
+
+    def on(subject: Subject) -> Records:
+        place, workers, limits = bench.place(subject.store), shape(subject.store), dict(LIMITS)
+        if subject.name == OURS:
+            limits["requests/steady"] = LIMITS["requests"]
         load = Load(
-            "saturate", bench.place(store), limits, bench.span, bench.key(), shape(store),
-            name, python, more={"spans": spans},
+            "saturate", place, limits, bench.span, bench.key(), workers,
+            subject.name, subject.python, more={"spans": spans},
         )  # fmt: skip
-        records = run(load)
-        for row in _saturated(bench, records, name, spans, where):
-            if name == OURS:
+        return run(load)
+
+    rows: dict[str, Row] = {}
+    for subject, records in bench.in_turn(on, subjects(bench)):
+        for row in _saturated(bench, records, subject.name, spans, subject.store):
+            if subject.name == OURS:
                 row.note += records.first_error()
                 rows[row.title] = row
-            elif row.title in rows:
-                rows[row.title].peers[name] = row.value
             else:
-                rows[row.title] = Row(row.title, None, form=row.form, peers={name: row.value})
+                same = rows.setdefault(row.title, Row(row.title, None, form=row.form))
+                same.peers[subject.name] = row.value
     yield from rows.values()
 
 

@@ -20,6 +20,7 @@ from limits_subjects import SUBJECTS, clock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 AHEAD = 1.0  # seconds
+PATIENCE = 20_000_000  # microseconds: no outage lasts so long
 
 
 def set_ahead() -> None:
@@ -105,7 +106,7 @@ def weigh(scope: str) -> int:
 def adversary(run: Run, scope: str, number: int) -> None:
     """One call opens the window; a burst at its end, another at the next one's beginning, then
     all that is to be had."""
-    worker, burst = f"{run.process}.{number}", 0.08
+    worker, burst = f"{run.process}.{number}", 0.15
     if worker == "0.0":
         run.sleep_until(run.start)
         run.call(scope, worker, 1, lambda: run.subject.attempt(scope, 1))
@@ -124,12 +125,12 @@ def saturate(run: Run, scope: str, number: int) -> None:
 
 
 def fault(run: Run, scope: str, number: int) -> None:
-    """The same, but nobody goes home: who is refused within a minute counts it as an error."""
+    """The same, but nobody goes home: a refusal is an error."""
     worker, end = f"{run.process}.{number}", run.until(run.job["spans"])
     if "/steady" in scope:
         steadily(run, scope, number, 0.5, end)
     else:
-        run.queue(scope, worker, run.start, end, patience=60_000_000)
+        run.queue(scope, worker, run.start, end, patience=PATIENCE)
 
 
 def steadily(run: Run, scope: str, number: int, share: float, end: int) -> None:
@@ -139,7 +140,7 @@ def steadily(run: Run, scope: str, number: int, share: float, end: int) -> None:
     mine = run.process * threads + number
     begin = run.start + int(between * mine)
     worker = f"{run.process}.{number}"
-    run.pace(scope, worker, begin, end, int(between * everyone), 60_000_000)
+    run.pace(scope, worker, begin, end, int(between * everyone), PATIENCE)
 
 
 def hold(run: Run, scope: str, number: int) -> None:
