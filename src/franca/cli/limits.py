@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from franca.errors import SettingsError
+from franca.errors import CallError, ConnectionError, SettingsError
+from franca.limits.disk import DiskStore
 from franca.limits.memory import MemoryStore
 from franca.limits.model import SECOND, Look, Standing, Store, Window
 from franca.limits.scopes import Scope, scopes
@@ -72,6 +73,8 @@ def limited(settings: Settings, *, backend: str | None = None) -> list[Scope]:
         raise SettingsError(["nothing to show: no such backend is enabled"])
     try:
         return list(scopes(targets))
+    except SettingsError:
+        raise
     except ValueError as error:
         raise SettingsError([f"rate_limit: {error}"]) from None
 
@@ -88,17 +91,37 @@ def look(found: Iterable[Scope]) -> list[Row]:
 def _standing(scope: Scope) -> Standing | None:
     if isinstance(scope.store, MemoryStore):
         return None
-    answer = scope.store.perform(Look(scope.store, scope.key, scope.rules))
-    assert isinstance(answer, Standing)
-    return answer
+    if isinstance(scope.store, DiskStore):
+        answer = scope.store.perform(Look(scope.store, scope.key, scope.rules))
+        assert isinstance(answer, Standing)
+        return answer
+    return _in_redis(scope)
+
+
+def _in_redis(scope: Scope) -> Standing:
+    """What Redis itself says: the store would answer for this process where Redis is away."""
+    from franca.limits.redis import RedisStore, scripts
+    from franca.limits.redis.link import Away
+
+    store = scope.store
+    assert isinstance(store, RedisStore)
+    place = scripts.scope_of(store.prefix, scope.key, scope.rules)
+    reply = store._link.call(scripts.look(place))
+    if isinstance(reply, Away):
+        raise ConnectionError(f"{reply}. Is it running, and is rate_limit.redis where it is?")
+    return scripts.standing(reply)
 
 
 def store_name(store: Store) -> str:
     """Its kind and place."""
     if isinstance(store, MemoryStore):
         return "memory"
-    directory = getattr(store, "directory", None)
-    return f"disk {directory}" if directory else "redis"
+    if isinstance(store, DiskStore):
+        return f"disk {store.directory}"
+    from franca.limits.redis import RedisStore
+
+    assert isinstance(store, RedisStore)
+    return str(store._link.place)
 
 
 def show(rows: Sequence[Row], console: Console, *, as_json: bool = False) -> None:
@@ -111,19 +134,37 @@ def _json(rows: Sequence[Row]) -> str:
 
 
 def watch(found: Sequence[Scope], console: Console, *, as_json: bool = False) -> None:
-    """Show them each second until Ctrl-C: in place, or line by line where nobody looks."""
+    """Show them each second until Ctrl-C: in place, or one after the other where nobody looks.
+
+    Raises:
+        FrancaError: a store cannot be asked at first; later that is shown, and tried again.
+    """
+    frames = _frames(found, as_json)
     try:
         if as_json or not console.is_terminal:
-            while True:
-                rows = look(found)
-                console.out(_json(rows), highlight=False) if as_json else console.print(drawn(rows))
-                time.sleep(1)
+            for frame in frames:
+                console.print(frame, soft_wrap=as_json)
         with Live(console=console, auto_refresh=False) as live:
-            while True:
-                live.update(drawn(look(found)), refresh=True)
-                time.sleep(1)
+            for frame in frames:
+                live.update(frame, refresh=True)
     except KeyboardInterrupt:
         return
+
+
+def _frames(found: Sequence[Scope], as_json: bool) -> Iterator[Text]:
+    frame = _frame(look(found), as_json)
+    while True:
+        yield frame
+        time.sleep(1)
+        try:
+            frame = _frame(look(found), as_json)
+        except CallError as error:
+            said = str(error)
+            frame = Text(json.dumps({"error": said})) if as_json else Text(said, "red")
+
+
+def _frame(rows: Sequence[Row], as_json: bool) -> Text:
+    return Text(_json(rows)) if as_json else drawn(rows)
 
 
 def drawn(rows: Sequence[Row]) -> Text:

