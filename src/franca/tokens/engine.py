@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from unicodedata import normalize
 
 from franca.errors import MissingExtraError
+from franca.tokens.vocabulary import PACKED, ranks
 
 PIECE = 1 << 18
 """Characters that the engine is given at once: what it holds beside the text is bounded by this."""
@@ -19,6 +21,9 @@ _SEAM = re.compile(r"(?<=[A-Za-z一-龥])(?=[ \n。，])")
 one of these, and their rules of splitting part them too: so the parts' counts make the whole's."""
 _UNCUT = frozenset({"mistral_v1", "mistral_v2"})
 """SentencePiece with a space put before the text: each part would count one of its own."""
+
+_COMPOSED = frozenset({"qwen3", "qwen35"})
+"""Their tokenizers bring a text to NFC first."""
 
 
 def count(vocabulary: str, text: str) -> int:
@@ -41,6 +46,8 @@ def weigh(vocabulary: str, text: str) -> tuple[int, int]:
 
 def _encoded(vocabulary: str, text: str) -> Iterator[Ids]:
     whole = valid(text)
+    if vocabulary in _COMPOSED:
+        whole = normalize("NFC", whole)
     pieces = (whole,) if vocabulary in _UNCUT or len(whole) <= PIECE else _pieces(whole)
     return map(_encoder(vocabulary), pieces)
 
@@ -48,17 +55,19 @@ def _encoded(vocabulary: str, text: str) -> Iterator[Ids]:
 @cache
 def _encoder(vocabulary: str) -> Callable[[str], Ids]:
     try:
-        from splintr import Tokenizer
+        import splintr
     except ImportError:
         raise MissingExtraError("splintr-rs", "tokens") from None
-    tokenizer = Tokenizer.from_pretrained(vocabulary)
-    ordinary, flat = tokenizer.encode_ordinary, tokenizer.encode_flat
-    special = _start(tokenizer.special_tokens())
+    if vocabulary in PACKED:
+        packed = splintr.Tokenizer.from_bytes(ranks(vocabulary), PACKED[vocabulary].pattern)
+        return lambda text: memoryview(packed.encode_flat(text)).cast("I")
+    carried = splintr.Tokenizer.from_pretrained(vocabulary)
+    special = _start(carried.special_tokens())
 
     def encode(text: str) -> Ids:
-        if special in text:  # one may be spelt out, and `flat` would take it for itself
-            return ordinary(text)
-        return memoryview(flat(text)).cast("I")
+        if special in text:  # one may be spelt out, and `encode_flat` would take it for itself
+            return carried.encode_ordinary(text)
+        return memoryview(carried.encode_flat(text)).cast("I")
 
     return encode
 
