@@ -19,6 +19,16 @@ local function put(which, record)
 end
 book.put = put
 
+-- Read many records at once.
+function book.fetch(ids)
+  for first = 1, #ids, 1000 do
+    local last = math.min(first + 999, #ids)
+    for k, packed in ipairs(redis.call('HMGET', KEYS[1], unpack(ids, first, last))) do
+      records[ids[first + k - 1]] = packed and {struct.unpack(rules[7], packed)} or false
+    end
+  end
+end
+
 -- The counts of these buckets, all before the window's last.
 local function range(i, from, to)
   local names, found = {}, {}
@@ -59,7 +69,9 @@ function book.add(i, amount, at)
   if bucket == last then
     s[base + $CURRENT] = s[base + $CURRENT] + amount
   else
-    store(i, bucket, range(i, bucket, bucket)[1] + amount)
+    local pair = counts[':' .. i .. ':' .. bucket % $RING]
+    local count = pair and pair[1] == bucket and pair[2] or range(i, bucket, bucket)[1]
+    store(i, bucket, count + amount)
     s[base + $FIRST] = min(s[base + $FIRST], bucket)
   end
 end
@@ -105,7 +117,7 @@ end
 
 -- When list[first + 1] and so on will be granted, and whether that is known: behind all the queue,
 -- or behind those who wait before `which`.
-function book.due(list, first, which)
+local function due_of(list, first, which)
   local known = which and ahead(which)
   local queue = function()
     known = known or ahead()
@@ -118,6 +130,13 @@ function book.due(list, first, which)
     previous = record_of(redis.call('LINDEX', KEYS[2], -1))
   end
   local due = max(now, s[$HOLD], s[$BACK], previous and previous[3] or 0)
+  if previous and previous[3] <= now then -- and waits still: more was billed than reserved
+    local name = redis.call('LINDEX', KEYS[2], 0)
+    local head = record_of(name)
+    head[3], head[4] = due_of(head, 4, name)
+    put(name, head)
+    due = max(due, head[3])
+  end
   for i = 1, windows do
     local base, limit = $EACH * i, limit_of(i)
     local need = min(list[first + i] + list[first + windows + i], limit) - limit + s[base + $USED]
@@ -132,6 +151,7 @@ function book.due(list, first, which)
   if slots == 0 or over < 0 then return due, 1 end
   return max(due, now + floor(s[$KEPT] * (over + 1) / slots)), 0
 end
+book.due = due_of
 
 local function want(record, sign)
   s[$WAITING] = s[$WAITING] + sign

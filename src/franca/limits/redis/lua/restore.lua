@@ -1,6 +1,7 @@
 -- After the server forgot, or was away: a member puts back what it was granted. ask: the epoch that
 -- was, member, the members expected, how long the window is, and {id, at, settled, for how long it
--- still holds, amounts...}... ; asked with no epoch known. Answers how many are still awaited.
+-- still holds, amounts...}..., a channel to tell the others ('': none); asked with no epoch known.
+-- Answers how many are still awaited.
 -- The field ':back': up to when the book is true by itself, who is awaited, who has restored.
 -- include book
 local was, member, entries = ask[6], ask[7], ask[10]
@@ -10,6 +11,7 @@ if fresh or epoch == was then
   s[$BACK], s[$SEQ] = max(s[$BACK], now + ask[9]), max(s[$SEQ], ask[3])
   back = {before, {[member] = 1}, {}}
   for _, each in ipairs(ask[8]) do back[2][each] = 1 end
+  if (ask[11] or '') ~= '' then rung = {ask[11], KEYS[1]} end
 else
   local packed = redis.call('HGET', KEYS[1], ':back')
   back = packed and cmsgpack.unpack(packed) or {0, {}, {}}
@@ -40,6 +42,9 @@ local function restore(entry)
 end
 
 if not back[3][member] then
+  local ids = {}
+  for k, entry in ipairs(entries) do ids[k] = entry[1] end
+  book.fetch(ids)
   for _, entry in ipairs(entries) do restore(entry) end
   back[3][member], back[2][member] = 1, nil
   if next(back[2]) == nil then s[$BACK] = 0 end
