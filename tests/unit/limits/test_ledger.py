@@ -408,3 +408,20 @@ def test_behind_one_who_is_late_there_is_a_wait_all_the_same():
     ledger.renew(due + SECOND, ONE, ["head", "behind"])
     for name in ("head", "behind"):
         assert ledger.reserve(due + verdict.wait, ONE, name, (), ()).granted
+
+
+def test_a_vendors_word_is_about_the_time_of_the_grant():
+    ledger = Ledger(ONE)
+    ledger.reserve(DAY, ONE, "slow", (10,), (0,))
+    ledger.reserve(DAY + SECOND, ONE, "quick", (5,), (0,))
+    ledger.settle(DAY + 30 * SECOND, ONE, "slow", (10,), [Seen(0, 80, 30)])
+    standing = ledger.look(DAY + 30 * SECOND, ONE)  # others had used 40 of the 80 by then
+    assert (standing.used, standing.limits) == ((55,), (80,))
+    assert copy.deepcopy(ledger).look(DAY + 60 * SECOND + SECOND // 2, ONE).used == (5,)
+    ledger.settle(DAY + 31 * SECOND, ONE, "quick", (5,), [Seen(0, 80, 65)])
+    assert ledger.look(DAY + 31 * SECOND, ONE).used == (15,)  # the newest word is the one
+    ledger.settle(DAY + 32 * SECOND, ONE, "nobody", None, [Seen(0, 120, 0)])
+    standing = ledger.look(DAY + 32 * SECOND, ONE)
+    assert (standing.used, standing.limits) == ((100,), (100,))  # more than the rules' is not given
+    later = DAY + 32 * SECOND + MINUTE + ONE.windows[0].width
+    assert ledger.look(later, ONE).used == (0,)
