@@ -91,6 +91,7 @@ def rebase(ledger: Ledger, now: int) -> None:
     last as long as they still had to. No process outlives a reboot, so no lease does."""
     gone = now - ledger.now
     for ring in ledger.rings:
+        ring.advance(ledger.now // ring.width)
         buckets = now // ring.width - ring.last
         turn = -buckets % RING
         ring.counts = [*ring.counts[turn:], *ring.counts[:turn]]
