@@ -70,14 +70,21 @@ def picture_tokens(picture: Picture, size: Size) -> int:
 
 
 def _squares(picture: Picture, width: float, height: float) -> int:
-    if picture.most and _grid(width, height, picture.unit) > picture.most:
-        share = (picture.most * picture.unit**2 / (width * height)) ** 0.5
-        return min(_grid(width * share, height * share, picture.unit), picture.most)
-    return _grid(width, height, picture.unit)
+    unit, most = picture.unit, picture.most
+    if not most or _grid(width, height, unit) <= most:
+        return _grid(width, height, unit)
+    share = (most * unit**2 / (width * height)) ** 0.5
+    whole = min(_whole(side * share / unit) for side in (width, height))
+    return min(_grid(width * share * whole, height * share * whole, unit), most)
+
+
+def _whole(patches: float) -> float:
+    """What brings a side down to whole patches."""
+    return max(int(patches), 1) / patches
 
 
 def _grid(width: float, height: float, unit: float) -> int:
-    return ceil(width / unit) * ceil(height / unit)
+    return ceil(round(width / unit, 6)) * ceil(round(height / unit, 6))
 
 
 def _crops(width: float, height: float) -> int:
