@@ -74,10 +74,10 @@ class RateLimiter:
         store: `"memory"`, a directory, the URL of a Redis (`docs/limits.md` names the forms), or
             an open store.
         name: whose limits these are.
-        lease_time: seconds after which the lease of a process that died is free again.
+        lease_time: seconds after which the lease of a process that died is free again; 1 or more.
 
     Raises:
-        ValueError: a limit below 1, or a store that is none.
+        ValueError: a limit or lease_time below 1, or a store that is none.
         MissingExtraError: what the store stands on is not installed.
     """
 
@@ -102,8 +102,8 @@ class RateLimiter:
             "requests_per_second": requests_per_second,
         }
         _check_limits({**figures, "max_concurrent": max_concurrent})
-        if not (math.isfinite(lease_time) and lease_time > 0):
-            raise ValueError(f"lease_time is a number of seconds above 0, not {lease_time}")
+        if not (math.isfinite(lease_time) and lease_time >= 1):
+            raise ValueError(f"lease_time is a number of seconds from 1 on, not {lease_time}")
         if not name:
             raise ValueError("a limiter's name is not empty")
         windows = tuple(_window(field, limit) for field, limit in figures.items() if limit)
