@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 from franca.errors import RateLimitError
 from franca.limits.model import (
     FOREVER,
     SECOND,
-    Answer,
     Lease,
     Pause,
     Reserve,
@@ -25,7 +25,7 @@ Step = Reserve | Settle | Pause
 
 def acquire(
     store: Store, key: str, rules: Rules, lease: Lease, max_wait: float | None = None
-) -> Generator[Step, Answer, None]:
+) -> Generator[Step, Any, None]:
     """Until the lease holds. Whatever ends this otherwise gives back the lease.
 
     Args:
@@ -56,7 +56,7 @@ def acquire(
         raise
 
 
-def attempt(store: Store, key: str, rules: Rules, lease: Lease) -> Generator[Step, Answer, Verdict]:
+def attempt(store: Store, key: str, rules: Rules, lease: Lease) -> Generator[Step, Any, Verdict]:
     """One try, which does not queue; gives back the lease where it is interrupted."""
     try:
         verdict = yield Reserve(store, key, rules, lease, 0)

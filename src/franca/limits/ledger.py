@@ -69,6 +69,25 @@ class Ledger:
         owner: Any = None,
     ) -> Verdict:
         """Grant, or queue where the wait is within `patience`, or refuse."""
+        if now < self.now:
+            now = self.now
+        quiet = not self.queue and now < self.expiry and id_ not in self.granted
+        if quiet and self._fits(now, rules, amounts, margins):
+            self.now = now
+            self._grant(now, rules, id_, amounts, owner)
+            return Verdict(True, now)
+        return self._ask(now, rules, id_, amounts, margins, patience, owner)
+
+    def _ask(
+        self,
+        now: int,
+        rules: Rules,
+        id_: str,
+        amounts: tuple[int, ...],
+        margins: tuple[int, ...],
+        patience: int,
+        owner: Any,
+    ) -> Verdict:
         now = self._advance(now, rules)
         if (held := self.granted.get(id_)) is not None:
             return Verdict(True, held.at)
@@ -97,15 +116,18 @@ class Ledger:
         hold: int = 0,
     ) -> None:
         """End a lease; what it did not use is free again, and goes to who waits."""
-        now = self._advance(now, rules, pump=False)
-        self.queue.pop(id_, None)
+        if now < self.now:
+            now = self.now
+        self.now = now
+        if self.queue or seen or now >= self.expiry:
+            self._advance(now, rules, pump=False)
+            self.queue.pop(id_, None)
         if (held := self.granted.pop(id_, None)) is not None:
             self.kept += (now - held.at - self.kept) >> 3 if self.kept else now - held.at
-            for ring, had, used in zip(
-                self.rings, held.amounts, billed or (0,) * len(held.amounts), strict=True
-            ):
-                if had != used:
-                    ring.add(used - had, held.at)
+            for place, ring in enumerate(self.rings):
+                more = (billed[place] if billed else 0) - held.amounts[place]
+                if more:
+                    ring.add(more, held.at)
         if seen:
             self._lower(now, rules, seen, held)
         if hold:
@@ -135,7 +157,9 @@ class Ledger:
 
     def _advance(self, now: int, rules: Rules, *, pump: bool = True) -> int:
         """The time, which never goes back; the rings, the dead and the due, brought up to it."""
-        self.now = now = max(now, self.now)
+        if now < self.now:
+            now = self.now
+        self.now = now
         for ring in self.rings:
             if (bucket := now // ring.width) != ring.last:
                 ring.advance(bucket)
@@ -151,6 +175,8 @@ class Ledger:
         if self.hold > now or (rules.slots and len(self.granted) >= rules.slots):
             return False
         for place, ring in enumerate(self.rings):
+            if now // ring.width != ring.last:
+                ring.advance(now // ring.width)
             limit = rules.windows[place].limit
             if ring.cap_until > now:
                 limit = min(limit, ring.cap)
@@ -163,12 +189,13 @@ class Ledger:
     def _grant(
         self, now: int, rules: Rules, id_: str, amounts: tuple[int, ...], owner: Any
     ) -> None:
-        for ring, amount in zip(self.rings, amounts, strict=True):
-            ring.counts[ring.last % RING] += amount
-            ring.used += amount
+        total = []
+        for place, ring in enumerate(self.rings):
+            ring.counts[ring.last % RING] += amounts[place]
+            ring.used = used = ring.used + amounts[place]
+            total.append(used)
         expires = now + rules.keep
-        used = tuple([ring.used for ring in self.rings])
-        self.granted[id_] = Granted(expires, now, amounts, used, owner)
+        self.granted[id_] = Granted(expires, now, amounts, tuple(total), owner)
         if expires < self.expiry:
             self.expiry = expires
 

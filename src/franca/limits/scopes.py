@@ -43,6 +43,7 @@ class Scope:
         max_wait: seconds, None for as long as it takes.
         output: the most tokens that an answer can have, None where that is not known.
         cached: whether tokens read from a prompt cache count.
+        plan: of each window, what it counts (`_WHAT`) and its limit.
     """
 
     key: str
@@ -54,31 +55,23 @@ class Scope:
     model: str
     output: int | None
     cached: bool
+    plan: tuple[tuple[int, int], ...] = field(repr=False)
     learned: Learned = field(repr=False, compare=False)
 
     def lease(self, prompt: int, output: int, margin: int) -> Lease:
         """A lease on a request with so many tokens; `margin` is what its answer may exceed
         `output` by. More than a limit is the whole of it: the estimate may err."""
-        windows = self.rules.windows
-        wanted = self.amounts(prompt, output)
-        amounts = tuple(min(n, w.limit) for n, w in zip(wanted, windows, strict=True))
-        margins = tuple(margin if w.name in _OUT else 0 for w in windows)
-        return Lease(amounts, margins)
+        counts, margins = (1, prompt + output, prompt, output), (0, margin, 0, margin)
+        amounts = [limit if counts[what] > limit else counts[what] for what, limit in self.plan]
+        return Lease(tuple(amounts), tuple([margins[what] for what, _ in self.plan]))
 
     def amounts(self, prompt: int, output: int) -> tuple[int, ...]:
         """One request of so many tokens, as the windows count it."""
-        return tuple(_counted(window.name, prompt, output) for window in self.rules.windows)
+        counts = (1, prompt + output, prompt, output)
+        return tuple([counts[what] for what, _ in self.plan])
 
 
-_OUT = ("tokens", "output_tokens")
-
-
-def _counted(name: str, prompt: int, output: int) -> int:
-    if name == "tokens":
-        return prompt + output
-    if name == "input_tokens":
-        return prompt
-    return output if name == "output_tokens" else 1
+_WHAT = {"requests": 0, "requests/1": 0, "tokens": 1, "input_tokens": 2, "output_tokens": 3}
 
 
 def scope(target: Target) -> Scope | None:
@@ -127,6 +120,7 @@ def _make(target: Target) -> Scope | None:
         target.model,
         target.max_output_tokens,
         target.quirks.cached_limited,
+        tuple([(_WHAT[window.name], window.limit) for window in rules.windows]),
         learned,
     )
 

@@ -13,6 +13,7 @@ A wire is a module with
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 
@@ -27,6 +28,7 @@ _MODULES = {
 }
 
 
+@cache
 def wire(name: str) -> ModuleType:
     """The wire of that name, loaded at first use."""
     return import_module(_MODULES[name])

@@ -8,42 +8,19 @@ import weakref
 from collections.abc import Callable, Generator
 from typing import Literal
 
+from franca.errors import SettingsError
 from franca.limits.drive import adrive, drive
-from franca.limits.model import Answer, Ask, Lease, Look, Reserve, Settle
+from franca.limits.model import Answer, Ask, Look, Reserve, Settle
 from franca.limits.redis import scripts
+from franca.limits.redis.held import Held
 from franca.limits.redis.link import Away, Link
 from franca.limits.redis.listener import Listener
-from franca.limits.redis.scripts import Command, Known, Reply, Scope
-from franca.limits.rules import SECOND, Rules
+from franca.limits.redis.scripts import Command, Known, Reply
+from franca.limits.rules import SECOND, Rules, Verdict
 
 __all__ = ["RedisStore"]
 
 Exchange = Generator[Command, Reply | Away, Reply]
-
-
-class Held:
-    """What this process knows of a scope, and its leases there."""
-
-    __slots__ = ("due", "key", "known", "leases", "rules", "scope")
-
-    def __init__(self, prefix: str, key: str, rules: Rules) -> None:
-        self.key, self.rules = key, rules
-        self.scope: Scope = scripts.scope_of(prefix, key, rules)
-        self.known = Known(proposal=os.urandom(8).hex())
-        self.leases: weakref.WeakValueDictionary[str, Lease] = weakref.WeakValueDictionary()
-        self.due = 0.0  # when it is to be renewed, on the monotonic clock
-
-    def learn(self, reply: Reply) -> None:
-        """The state is this one, and has granted so much."""
-        known = self.known
-        if reply.epoch and reply.epoch != known.epoch:
-            self.known = Known(reply.epoch, reply.seq)
-        elif reply.seq > known.seen:
-            self.known = Known(known.epoch, reply.seq)
-
-    def live(self) -> list[Lease]:
-        """The leases that somebody still holds."""
-        return [lease for each in self.leases.valuerefs() if (lease := each()) is not None]
 
 
 class RedisStore:
@@ -109,31 +86,44 @@ class RedisStore:
         self.channel = f"{self.prefix}:ring:{self.member}"
         self._held: dict[tuple[str, str], Held] = {}
         self._listener: Listener | None = None
+        self._refused: SettingsError | None = None
 
     def _flow(self, ask: Ask) -> Generator[Command, Reply | Away, Answer]:
-        """One answer, whoever drives."""
+        """One answer, whoever drives: Redis', or where it is away this process's own."""
+        if self._refused is not None:
+            raise self._refused
         held = self._scope(ask.key, ask.rules)
+        if isinstance(ask, Reserve):
+            held.leases[ask.lease.id] = ask.lease  # before it is asked for: it may ring at once
+        elif isinstance(ask, Settle):
+            held.settled(ask)
+        answer: Answer = None
+        decided = False
+        while not decided:
+            decided, answer = held.decide(ask)
+            if not decided:
+                try:
+                    decided, answer = True, (yield from self._ask(held, ask))
+                except Away:
+                    self.lost()
+        if isinstance(ask, Settle) or (isinstance(ask, Reserve) and _refused(answer)):
+            held.leases.pop(ask.lease.id, None)
+        return answer
+
+    def _ask(self, held: Held, ask: Ask) -> Generator[Command, Reply | Away, Answer]:
         if isinstance(ask, Look):
-            return scripts.standing(
-                (yield from self._exchange(held, lambda _: scripts.look(held.scope)))
-            )
+            reply = yield from self._exchange(held, lambda _: scripts.look(held.scope))
+            return scripts.standing(reply)
         if isinstance(ask, Settle):
             yield from self._exchange(held, lambda known: scripts.settle(held.scope, known, ask))
-            held.leases.pop(ask.lease.id, None)
             return None
-        assert isinstance(ask, Reserve)
         if not held.known.epoch:
             yield from self._join(held)
-        held.leases[ask.lease.id] = ask.lease  # before it is asked for: it may ring at once
-        verdict = scripts.verdict(
-            (
-                yield from self._exchange(
-                    held, lambda known: scripts.reserve(held.scope, known, ask, self.channel)
-                )
-            )
+        reply = yield from self._exchange(
+            held, lambda known: scripts.reserve(held.scope, known, ask, self.channel)
         )
-        if not (verdict.granted or verdict.queued):
-            held.leases.pop(ask.lease.id, None)
+        verdict = scripts.verdict(reply)
+        held.decided(ask.lease, verdict)
         return verdict
 
     def _exchange(self, held: Held, ask: Callable[[Known], Command]) -> Exchange:
@@ -142,20 +132,31 @@ class RedisStore:
         if isinstance(outcome, Away):
             raise outcome
         if outcome.lost:
+            held.go_away(self.on_unavailable)
             raise Away(f"{self._link.place} has lost its memory")
         held.learn(outcome)
         return outcome
 
-    def _join(self, held: Held) -> Generator[Command, Reply | Away, list[str]]:
-        """Be a member of the scope, renew what is held there; the members."""
+    def _join(self, held: Held) -> Generator[Command, Reply | Away, None]:
+        """Be a member of the scope, renew what is held there."""
         if self._listener is None:
-            self._listener = Listener(self, self._link, self.channel)
+            self._listener = Listener(self, self._link, (self.channel, f"{self.prefix}:restore"))
         ids = [lease.id for lease in held.live()]
         held.due = time.monotonic() + held.rules.lease / SECOND / 3
         reply = yield from self._exchange(
             held, lambda known: scripts.renew(held.scope, known, self.member, ids)
         )
-        return scripts.members(reply)
+        held.renewed(scripts.members(reply))
+
+    def _restore(self, held: Held) -> None:
+        """Redis is back: put back what this process was granted, then go on with it."""
+        reply = self._link.call(held.restoring(self.member, f"{self.prefix}:restore"))
+        if isinstance(reply, Away):
+            held.failed()
+            raise reply
+        for ask in held.restored(reply):
+            self.perform(ask)
+        _wake(held)
 
     def _scope(self, key: str, rules: Rules) -> Held:
         held = self._held.get((key, rules.shape))
@@ -166,9 +167,13 @@ class RedisStore:
         return held
 
     def tend(self) -> float:
-        """Renew each scope a third of the lease's time before the last two thirds are over."""
+        """Put back what is to be put back; renew each scope a third of the lease's time before
+        the last two thirds are over."""
         now, soonest = time.monotonic(), float("inf")
         for held in list(self._held.values()):
+            if held.away:
+                self._restore(held)
+                held.due = now
             if held.known.epoch and held.due <= now:
                 drive(self._join(held), self._link.call)
             if held.known.epoch:
@@ -176,20 +181,41 @@ class RedisStore:
         return max(soonest, 0)
 
     def hear(self, id_: str) -> None:
-        """A queued lease was granted."""
+        """A queued lease was granted; or, of a scope's book, its memory is being put back."""
         for held in list(self._held.values()):
             if (lease := held.leases.get(id_)) is not None:
                 lease.ring()
+            elif held.scope.book == id_:
+                held.due = 0.0
 
     def back(self) -> None:
         """Rings may have been lost: all who wait ask again."""
+        self._refused = None
         for held in list(self._held.values()):
-            for lease in held.live():
-                if not lease.at:
-                    lease.ring()
+            _wake(held)
 
     def lost(self) -> None:
-        """Nothing will ring for a while."""
+        """Redis is away: this process decides for itself, and whoever waits asks again."""
+        for held in list(self._held.values()):
+            if not held.away:
+                held.go_away(self.on_unavailable)
+                _wake(held)
+
+    def refused(self, error: SettingsError) -> None:
+        """Callers are to hear of it; who waits asks again."""
+        self._refused = error
+        for held in list(self._held.values()):
+            _wake(held)
+
+
+def _wake(held: Held) -> None:
+    for lease in held.live():
+        if not lease.at:
+            lease.ring()
+
+
+def _refused(answer: Answer) -> bool:
+    return isinstance(answer, Verdict) and not (answer.granted or answer.queued)
 
 
 _stores: weakref.WeakSet[RedisStore] = weakref.WeakSet()

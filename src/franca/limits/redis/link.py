@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 import threading
 import weakref
@@ -59,7 +60,7 @@ class Link:
         try:
             return read(self._run(command))
         except Exception as error:
-            ours = self._meaning(error)
+            ours = self.meaning(error)
         return _returned(ours)
 
     async def acall(self, command: Command) -> Reply | Away:
@@ -75,13 +76,13 @@ class Link:
                 finally:
                     late.cancel()
         except Exception as error:
-            ours = self._meaning(error)
+            ours = self.meaning(error)
         return _returned(ours)
 
-    def subscribe(self, channel: str) -> Any:
-        """A redis-py PubSub that listens on a channel; any of its errors is for `meaning`."""
+    def subscribe(self, *channels: str) -> Any:
+        """A redis-py PubSub that listens on these; any of its errors is for `meaning`."""
         pubsub = self._sync().pubsub()
-        pubsub.subscribe(channel)
+        pubsub.subscribe(*channels)
         return pubsub
 
     def publish(self, channel: str, text: str) -> None:
@@ -130,7 +131,8 @@ class Link:
         await entry.guard(loop, self._loops)
         return entry
 
-    def _meaning(self, error: Exception) -> Exception:
+    def meaning(self, error: Exception) -> Exception:
+        """Our error for one of redis-py's: `Away`, a SettingsError, or itself."""
         return meaning(error, self.place, self._redis.exceptions)
 
 
@@ -225,9 +227,10 @@ def _returned(ours: Exception) -> Away:
     raise ours
 
 
-_BUSY = ("LOADING", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "OOM", "MISCONF", "BUSY")
-_BUSY += ("NOREPLICAS", "UNKILLABLE")
-_REFUSED = ("NOAUTH", "WRONGPASS", "NOPERM")
+_BUSY = re.compile(  # a script's error has the command's within
+    r"(?:^|-)(?:LOADING|READONLY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|OOM|MISCONF|BUSY|NOREPLICAS)\b"
+)
+_FORBIDDEN = re.compile(r"(?:^|-)NOPERM\b|The user executing the script")
 
 
 def meaning(error: Exception, place: Place, exceptions: Any) -> Exception:
@@ -242,9 +245,13 @@ def meaning(error: Exception, place: Place, exceptions: Any) -> Exception:
         ),
     ) or said.startswith(("NOAUTH", "WRONGPASS")):
         return SettingsError([f"{place}: it refuses the user or the password of the URL"])
-    if isinstance(error, exceptions.NoPermissionError):
+    if isinstance(error, exceptions.NoPermissionError) or _FORBIDDEN.search(said):
         return SettingsError(
-            [f"{place}: the user needs ~{{prefix}}:* keys, &{{prefix}}:* channels, +@all but admin"]
+            [
+                f"{place}: the user of the URL may not do what is needed:"
+                " EVAL, EVALSHA, SUBSCRIBE, PUBLISH and what the scripts call,"
+                " on keys and channels that begin with the store's prefix"
+            ]
         )
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
         return SettingsError([f"{place}: its certificate is not trusted; see ssl_ca_certs"])
@@ -264,7 +271,7 @@ def meaning(error: Exception, place: Place, exceptions: Any) -> Exception:
         OSError,
         EOFError,
     )
-    if isinstance(error, lost) or said.startswith(_BUSY):
+    if isinstance(error, lost) or _BUSY.search(said):
         return Away(f"{place} is away: {type(error).__name__}")
     return error
 

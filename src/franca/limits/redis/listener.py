@@ -7,17 +7,18 @@ import weakref
 from contextlib import suppress
 from typing import Any, Protocol
 
+from franca.errors import SettingsError
 from franca.limits.redis.link import Link
 
-_AGAIN = 0.1  # seconds between two tries to connect
-_IDLE = 1.0  # so often it looks whether anybody is still there
+_AGAIN = 0.05  # seconds between two tries to connect
+_IDLE = 0.25  # so often it looks whether anybody is still there
 
 
 class Listening(Protocol):
     """Whose listener it is. Each is called in the thread, and may raise for a server away."""
 
     def hear(self, id_: str) -> None:
-        """Somebody rang for this lease."""
+        """Somebody rang for this."""
 
     def tend(self) -> float:
         """Renew what is due; answers in how many seconds something is due again."""
@@ -29,16 +30,23 @@ class Listening(Protocol):
     def lost(self) -> None:
         """It listens no more."""
 
+    def refused(self, error: SettingsError) -> None:
+        """It may not listen: the user's mistake."""
+
 
 class Listener:
-    """A daemon thread, while its owner lives and until it is closed."""
+    """A daemon thread, while its owner lives and until it is closed.
 
-    def __init__(self, owner: Listening, link: Link, channel: str) -> None:
-        self._link, self._channel = link, channel
+    Args:
+        channels: the process's own first.
+    """
+
+    def __init__(self, owner: Listening, link: Link, channels: tuple[str, ...]) -> None:
+        self._link, self._channel = link, channels[0]
         self._end = threading.Event()
         threading.Thread(
             target=_listen,
-            args=(weakref.ref(owner), link, channel, self._end),
+            args=(weakref.ref(owner), link, channels, self._end),
             name="franca-limits",
             daemon=True,
         ).start()
@@ -49,7 +57,9 @@ class Listener:
         self._link.publish(self._channel, "")
 
 
-def _listen(owner: weakref.ref[Listening], link: Link, channel: str, end: threading.Event) -> None:
+def _listen(
+    owner: weakref.ref[Listening], link: Link, channels: tuple[str, ...], end: threading.Event
+) -> None:
     pubsub: Any = None
     while not end.is_set():
         if (listening := owner()) is None:
@@ -57,16 +67,16 @@ def _listen(owner: weakref.ref[Listening], link: Link, channel: str, end: thread
         try:
             wait = min(listening.tend(), _IDLE)
             if pubsub is None:
-                pubsub = link.subscribe(channel)
+                pubsub = link.subscribe(*channels)
             del listening  # or it would never be collected
             message = pubsub.get_message(timeout=wait)
             if message is not None and (listening := owner()) is not None:
                 _heard(listening, message)
-        except Exception:  # of the server: callers are told, and this thread tries again
+        except Exception as error:  # of the server: callers are told, and this thread tries again
             _drop(pubsub)
             pubsub = None
             if (listening := owner()) is not None:
-                listening.lost()
+                _failed(listening, link.meaning(error))
             listening = None
             end.wait(_AGAIN)
         listening = None
@@ -78,6 +88,13 @@ def _heard(listening: Listening, message: dict[str, Any]) -> None:
         listening.back()
     elif message["type"] == "message" and message["data"]:
         listening.hear(message["data"].decode(errors="replace"))
+
+
+def _failed(listening: Listening, error: Exception) -> None:
+    if isinstance(error, SettingsError):
+        listening.refused(error)
+    else:
+        listening.lost()
 
 
 def _drop(pubsub: Any) -> None:

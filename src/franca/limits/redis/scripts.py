@@ -204,15 +204,19 @@ def restore(
     expected: list[str],
     span: int,
     entries: list[Entry],
+    channel: str = "",
     now: int | None = None,
 ) -> Command:
     """Put back what a state forgot. Where nobody has yet begun the state `known.proposal` in place
     of `known.epoch`, this does, and nobody is granted anything until all who are expected have put
     back theirs, or `span` has passed. A member's second time changes nothing.
+
+    Args:
+        channel: where to tell the other members, by the name of the scope's book.
     """
     rows = [(e.id, e.at, int(e.settled), e.rest, *e.amounts) for e in entries]
     asked = Known("", known.seen, known.proposal)
-    more = (known.epoch, member, expected, span, rows)
+    more = (known.epoch, member, expected, span, rows, channel)
     return _command("restore", scope, asked, "", now, *more)
 
 

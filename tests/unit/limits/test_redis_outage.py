@@ -1,0 +1,246 @@
+"""Redis dies and comes back, with its memory and without it: real servers, several members."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from franca.errors import RateLimitError
+from franca.limits.acquire import acquire
+from franca.limits.drive import drive
+from franca.limits.model import (
+    SECOND,
+    Lease,
+    Look,
+    Reserve,
+    Rules,
+    Settle,
+    Standing,
+    Verdict,
+    Window,
+)
+from franca.limits.redis import RedisStore
+from franca.testing.redis_server import RedisServer
+
+RULES = Rules((Window("requests", 20, 3 * SECOND),), lease=2 * SECOND)
+SLOTS = Rules((Window("requests", 1000, 3 * SECOND),), slots=2, lease=2 * SECOND)
+
+
+@pytest.fixture(params=[False, True], ids=["forgetful", "aof"])
+def server(request, needs_redis) -> Iterator[RedisServer]:
+    with RedisServer(appendonly=request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def forgetful(needs_redis) -> Iterator[RedisServer]:
+    with RedisServer() as running:
+        yield running
+
+
+@pytest.fixture
+def members() -> Iterator[Callable[..., RedisStore]]:
+    made: list[RedisStore] = []
+
+    def make(server: RedisServer, mode="share") -> RedisStore:
+        made.append(RedisStore(server.url, on_unavailable=mode))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.close()
+
+
+def ask(store: RedisStore, rules: Rules = RULES, lease: Lease | None = None) -> Verdict:
+    verdict = store.perform(Reserve(store, "s", rules, lease or Lease((1,)), 0))
+    assert isinstance(verdict, Verdict)
+    return verdict
+
+
+def settle(store: RedisStore, lease: Lease, billed=(1,), rules: Rules = RULES) -> None:
+    store.perform(Settle(store, "s", rules, lease, billed))
+
+
+def look(store: RedisStore, rules: Rules = RULES) -> Standing:
+    standing = store.perform(Look(store, "s", rules))
+    assert isinstance(standing, Standing)
+    return standing
+
+
+def until(what: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 20
+    while not what():
+        assert time.monotonic() < ends, "it never came"
+        time.sleep(0.02)
+
+
+def restart(server: RedisServer) -> None:
+    server.kill()
+    server.start()
+
+
+def granted(store: RedisStore) -> bool:
+    return ask(store).granted
+
+
+def test_what_was_used_is_used_after_a_restart(server, members):
+    one, two = members(server), members(server)
+    leases = [Lease((1,)) for _ in range(9)]
+    for number, lease in enumerate(leases):
+        assert ask((one, two)[number % 2], lease=lease).granted
+    restart(server)
+    assert one.perform(Settle(one, "s", RULES, leases[0], None)) is None
+    until(lambda: not look(one).hold and look(one).used == (8,) and look(two).used == (8,))
+    assert look(one).busy == 8
+    for number, lease in enumerate(leases):
+        settle((one, two)[number % 2], lease)
+        settle((one, two)[number % 2], lease, None)  # a second time changes nothing
+    assert (look(two).used, look(two).busy) == ((8,), 0)
+
+
+def test_never_more_than_the_limit_over_a_restart(server, members):
+    stores = [members(server) for _ in range(3)]
+    times: list[int] = []
+    over = threading.Event()
+
+    def work(store: RedisStore) -> None:
+        while not over.is_set():
+            lease = Lease((1,))
+            if (verdict := ask(store, lease=lease)).granted:
+                times.append(verdict.now)
+                settle(store, lease)
+            time.sleep(0.003)
+
+    threads = [threading.Thread(target=work, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    time.sleep(1.2)
+    restart(server)
+    time.sleep(4)
+    over.set()
+    for thread in threads:
+        thread.join()
+    times.sort()
+    most = max(sum(1 for t in times if at - RULES.windows[0].span < t <= at) for at in times)
+    assert most <= 20
+    assert len(times) > 25, "it went on after the restart"
+
+
+def test_who_waits_is_granted_after_the_outage_and_sees_no_error(server, members):
+    store = members(server)
+    for _ in range(20):
+        assert ask(store).granted
+    leases = [Lease((1,)) for _ in range(5)]
+    threads = [
+        threading.Thread(target=lambda x=x: drive(acquire(store, "s", RULES, x, 30)))
+        for x in leases
+    ]
+    for thread in threads:
+        thread.start()
+    until(lambda: look(store).waiting == 5)
+    server.kill()
+    time.sleep(0.3)
+    server.start()
+    for thread in threads:
+        thread.join(30)
+    assert all(lease.at for lease in leases)
+
+
+def test_a_member_that_is_gone_counts_as_having_used_all(forgetful, members):
+    one, dead = members(forgetful), members(forgetful)
+    assert ask(one).granted
+    assert ask(dead).granted
+    until(lambda: _renewed(one, 2))
+    dead.close()
+    forgetful.kill()
+    time.sleep(0.2)
+    forgetful.start()
+    until(lambda: look(one).hold > 0)
+    assert not granted(one)
+    until(lambda: granted(one))
+    assert not look(one).hold
+
+
+def _renewed(store: RedisStore, many: int) -> bool:
+    """Whether it has heard of so many members: it is told a third of a lease after the other."""
+    (held,) = store._held.values()
+    return len(held._membership.members) == many
+
+
+def test_closed_grants_nothing_while_it_is_away(server, members):
+    store = members(server, "closed")
+    assert ask(store).granted
+    server.kill()
+    assert not ask(store).granted
+    with pytest.raises(RateLimitError):
+        drive(acquire(store, "s", RULES, Lease((1,)), 0.3))
+    server.start()
+    until(lambda: granted(store))
+
+
+def test_open_grants_everything_and_remembers_it(server, members):
+    store = members(server, "open")
+    assert ask(store).granted
+    server.kill()
+    assert all(ask(store).granted for _ in range(30))
+    server.start()
+    until(lambda: not _away(store))
+    assert not ask(store).granted
+
+
+def _away(store: RedisStore) -> bool:
+    (held,) = store._held.values()
+    return held.away
+
+
+def test_share_takes_again_what_this_process_gives_up(server, members):
+    store = members(server)
+    leases = [Lease((1,)) for _ in range(4)]
+    for lease in leases:
+        assert ask(store, lease=lease).granted
+    until(lambda: _share(store) == 1)
+    server.kill()
+    assert not ask(store).granted
+    settle(store, leases[0], None)
+    again = Lease((1,))
+    assert ask(store, lease=again).granted
+    assert not ask(store).granted
+    server.start()
+    until(lambda: not _away(store))
+    assert look(store).used == (4,)
+    assert look(store).busy == 4
+    settle(store, again, None)
+    assert look(store).used == (3,)
+
+
+def _share(store: RedisStore) -> int:
+    (held,) = store._held.values()
+    return held._membership.share(time.monotonic_ns() // 1000, RULES.lease)
+
+
+def test_slots_are_kept_over_a_restart(server, members):
+    store = members(server)
+    leases = [Lease((1,)) for _ in range(2)]
+    for lease in leases:
+        assert ask(store, SLOTS, lease).granted
+    restart(server)
+    assert not ask(store, SLOTS).granted
+    until(lambda: not _away(store))
+    assert not ask(store, SLOTS).granted
+    settle(store, leases[0], rules=SLOTS)
+    until(lambda: ask(store, SLOTS).granted)
+
+
+async def test_the_async_side_goes_on_too(server, members):
+    store = members(server, "open")
+    assert (await store.aperform(Reserve(store, "s", RULES, Lease((1,)), 0))).granted
+    server.kill()
+    lease = Lease((1,))
+    assert (await store.aperform(Reserve(store, "s", RULES, lease, 0))).granted
+    await store.aperform(Settle(store, "s", RULES, lease, None))
+    server.start()
+    until(lambda: not _away(store))
+    standing = await store.aperform(Look(store, "s", RULES))
+    assert standing.used == (1,)
+    await store.aclose()
