@@ -133,6 +133,13 @@ def _rate(head: bytes) -> int:
     return max(1, unpack_from("<I", head, 28)[0]) if wav else _MP3
 
 
+def document_text(part: DocumentPart) -> str | None:
+    """The document's text, where it is one of text."""
+    if part.text is None and part.data and (part.media_type or "").startswith("text/"):
+        return _bytes(part.data).decode("utf-8", "replace")
+    return part.text
+
+
 def document_tokens(part: DocumentPart, family: Family) -> int:
     """The tokens of a document whose text is not here: by its pages, one where they are unseen."""
     pages = len(_PAGE.findall(_bytes(part.data))) if part.data else 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from franca.tokens.counting import Backend, text_tokens
 from franca.tokens.families import Family, family_of
-from franca.tokens.media import audio_tokens, document_tokens, image_tokens
+from franca.tokens.media import audio_tokens, document_text, document_tokens, image_tokens
 from franca.tokens.tools import tool_text
 from franca.types import (
     AudioPart,
@@ -134,8 +134,8 @@ def _medium(part: ImagePart | AudioPart | DocumentPart, family: Family) -> float
         return image_tokens(part, family)
     if isinstance(part, AudioPart):
         return audio_tokens(part, family)
-    if part.text is not None:
-        return text_tokens(part.text, family)
+    if (text := document_text(part)) is not None:
+        return text_tokens(text, family)
     return document_tokens(part, family)
 
 
