@@ -114,7 +114,7 @@ def _bytes(data: str, most: int | None = None) -> bytes:
     head = data[: most // 3 * 4] if most else data
     head = head.translate({45: "+", 95: "/"}).rstrip("=")
     try:
-        return b64decode(head[: len(head) // 4 * 4])
+        return b64decode(head + "=" * (-len(head) % 4))
     except (Error, ValueError):
         return b""
 
