@@ -34,7 +34,6 @@ def admit(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect, 
     try:
         yield from acquire(found.store, found.key, found.rules, permit.lease, patience)
     except RateLimitError as error:
-        permit.passed()
         error.backend, error.endpoint_id = target.backend, target.endpoint_id
         raise
     return target, permit
@@ -52,7 +51,6 @@ def _first_free(
         verdict = yield from attempt(found.store, found.key, found.rules, permit.lease)
         if verdict.granted:
             return (target, permit), target
-        permit.passed()
         if least is None or verdict.wait < least:
             least, soonest = verdict.wait, target
     return None, soonest

@@ -13,8 +13,7 @@ from franca.types import ChatRequest, Usage
 
 
 class Permit:
-    """A lease under a scope's limits, and what was expected of its call. One of its endings is to
-    be used, whatever comes."""
+    """A lease under a scope's limits, and what was expected of its call."""
 
     __slots__ = ("_output", "_prompt", "_size", "lease", "scope")
 
@@ -23,17 +22,13 @@ class Permit:
         params = request.params
         self._size = size(request)
         limit = params.get("max_tokens") or scope.output
-        self._prompt, output, margin = scope.learned.estimate.reserve(self._size, limit)
+        learned = scope.learned
+        self._prompt, output, margin = learned.estimate.reserve(self._size, limit, learned.busy + 1)
         self._output = output * (params.get("n") or 1)
         self.lease: Lease = scope.lease(self._prompt, self._output, margin)
 
-    def passed(self) -> None:
-        """It was not granted."""
-        self.scope.learned.estimate.learn(self._size, None, None)
-
     def back(self) -> Settle:
         """Never sent: all of it is given back."""
-        self.passed()
         return self._settle(None)
 
     def kept(self) -> Settle:
@@ -42,7 +37,6 @@ class Permit:
 
     def refused(self, error: CallError, headers: Mapping[str, str]) -> Settle:
         """The vendor answered with an error: a request that used no tokens."""
-        self.passed()
         seen, held = read(headers, self.scope.rules)
         if isinstance(error, RateLimitError) and error.retry_after:
             held = max(held, int(error.retry_after * SECOND))
@@ -54,6 +48,7 @@ class Permit:
             (None, None) if usage is None else (usage.prompt_tokens, usage.completion_tokens)
         )
         scope = self.scope
+        scope.learned.busy = self.lease.busy
         scope.learned.estimate.learn(self._size, prompt, output)
         seen, held = read(headers, scope.rules) if headers else ((), 0)
         if prompt is output is None:

@@ -42,7 +42,7 @@ def acquire(
             verdict = yield ask
             assert isinstance(verdict, Verdict)
             if verdict.granted:
-                lease.at = verdict.now
+                lease.at, lease.busy = verdict.now, verdict.busy
                 return
             ends = ends or verdict.now + patience
             left = ends - verdict.now
@@ -67,7 +67,7 @@ def attempt(store: Store, key: str, rules: Rules, lease: Lease) -> Generator[Ste
         raise
     assert isinstance(verdict, Verdict)
     if verdict.granted:
-        lease.at = verdict.now
+        lease.at, lease.busy = verdict.now, verdict.busy
     return verdict
 
 

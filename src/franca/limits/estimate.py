@@ -10,7 +10,6 @@ their number.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 from franca.types.messages import (
@@ -46,8 +45,7 @@ class Estimate:
     """What one scope's calls have taught. Threads may share it: what one of them overwrites of
     another's is one lesson less."""
 
-    __slots__ = ("_asks", "_ends", "_first", "_mean", "_second", "_seen", "_spread",
-                 "_third", "asked", "ended", "ratio", "tail")  # fmt: skip
+    __slots__ = ("_first", "_mean", "_second", "_seen", "_spread", "_third", "ratio", "tail")
 
     def __init__(self) -> None:
         self.ratio = RATIO
@@ -55,22 +53,16 @@ class Estimate:
         self._seen = 0
         self._first = self._second = self._third = 0.0  # the moments of the answers' lengths
         self._mean = self._spread = 0.0  # of those in flight
-        self._asks, self._ends = count(1), count(1)  # exact, whatever threads do
-        self.asked = self.ended = 0
 
-    def reserve(self, size: int, max_tokens: int | None) -> tuple[int, int, int]:
+    def reserve(self, size: int, max_tokens: int | None, flying: int = 1) -> tuple[int, int, int]:
         """(prompt, output, margin) in tokens: what to reserve for the one and for the other, and
         what must be free beside it.
-
-        Each call of this is to be followed by one of `learn`, however the call ends.
 
         Args:
             size: of the request, by `size`.
             max_tokens: the most that the answers can have; None where nothing bounds them.
+            flying: how many calls of the scope are in flight, in all processes, this one included.
         """
-        self.asked = asked = next(self._asks)
-        if (flying := asked - self.ended) < 1:
-            flying = 1
         output, spread, tail = self._mean, self._spread, self.tail
         if (trust := _TRUST * flying) < _LEAST:
             trust = _LEAST
@@ -88,7 +80,6 @@ class Estimate:
 
     def learn(self, size: int, prompt_tokens: int | None, completion_tokens: int | None) -> None:
         """A call has ended, and was billed so much; None where nobody said."""
-        self.ended = next(self._ends)
         if completion_tokens is not None:
             self._learn_output(completion_tokens)
         if prompt_tokens and size:
@@ -100,10 +91,11 @@ class Estimate:
         self._first = max(self._first + weight * (tokens - self._first), 1e-9)
         self._second += weight * (tokens * tokens - self._second)
         self._third += weight * (tokens * tokens * tokens - self._third)
-        mean = self._second / self._first
-        self._spread = spread = max(self._third / self._first - mean * mean, 0.0) ** 0.5
-        self._mean = mean + _EXTRA * spread
         self.tail = max(tokens, self.tail * _FADE)
+        if seen < _LEAST or seen & 7 == 0:  # later it hardly moves
+            mean = self._second / self._first
+            self._spread = spread = max(self._third / self._first - mean * mean, 0.0) ** 0.5
+            self._mean = mean + _EXTRA * spread
 
     def _learn_ratio(self, ratio: float) -> None:
         """Go after the ratio that nine of ten do not exceed."""

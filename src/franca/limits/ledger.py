@@ -75,7 +75,7 @@ class Ledger:
         if quiet and self._fits(now, rules, amounts, margins):
             self.now = now
             self._grant(now, rules, id_, amounts, owner)
-            return Verdict(True, now)
+            return Verdict(True, now, busy=len(self.granted))
         return self._ask(now, rules, id_, amounts, margins, patience, owner)
 
     def _ask(
@@ -90,7 +90,7 @@ class Ledger:
     ) -> Verdict:
         now = self._advance(now, rules)
         if (held := self.granted.get(id_)) is not None:
-            return Verdict(True, held.at)
+            return Verdict(True, held.at, busy=len(self.granted))
         if (waiting := self.queue.get(id_)) is not None:
             waiting.expires = now + rules.lease
             due, known = self._due(now, rules, waiting.amounts, waiting.margins, id_)
@@ -98,7 +98,7 @@ class Ledger:
             return Verdict(False, now, due - now, known, queued=True)
         if not self.queue and self._fits(now, rules, amounts, margins):
             self._grant(now, rules, id_, amounts, owner)
-            return Verdict(True, now)
+            return Verdict(True, now, busy=len(self.granted))
         due, known = self._due(now, rules, amounts, margins)
         if due - now > patience or patience <= 0:
             return Verdict(False, now, due - now, known)

@@ -56,13 +56,14 @@ class Lease:
             longer than expected.
     """
 
-    __slots__ = ("__weakref__", "_rung", "_wake", "amounts", "at", "id", "margins")
+    __slots__ = ("__weakref__", "_rung", "_wake", "amounts", "at", "busy", "id", "margins")
 
     def __init__(self, amounts: tuple[int, ...], margins: tuple[int, ...] | None = None) -> None:
         self.id = f"{_ids.prefix}{next(_ids.numbers):x}"
         self.amounts = amounts
         self.margins = margins or (0,) * len(amounts)
         self.at = 0  # when it was granted, on the store's clock; 0: not yet
+        self.busy = 0  # how many were then
         self._rung = False
         self._wake: Callable[[], object] | None = None
 

@@ -67,6 +67,7 @@ class Verdict:
         wait: otherwise, how long until it can be granted.
         known: False where the wait is for a slot: then it is a guess.
         queued: it has its place in the queue, and will ring when it is granted sooner.
+        busy: how many leases of the scope are granted now, this one included.
     """
 
     granted: bool
@@ -74,6 +75,7 @@ class Verdict:
     wait: int = 0
     known: bool = True
     queued: bool = False
+    busy: int = 0
 
 
 @dataclass(slots=True)

@@ -23,12 +23,13 @@ _lock = threading.Lock()
 
 
 class Learned:
-    """What the calls of one scope have taught, shared by all its clients in this process."""
+    """What the calls of one scope have taught, shared by all its clients in this process: what to
+    expect of one, and how many were in flight when it was last asked."""
 
-    __slots__ = ("__weakref__", "estimate")
+    __slots__ = ("__weakref__", "busy", "estimate")
 
     def __init__(self) -> None:
-        self.estimate = Estimate()
+        self.estimate, self.busy = Estimate(), 0
 
 
 _learned: WeakValueDictionary[str, Learned] = WeakValueDictionary()

@@ -134,8 +134,8 @@ def reserve(
 
 def verdict(reply: Reply) -> Verdict:
     """The answer to `reserve`."""
-    granted, now, wait, known, queued = reply.values
-    return Verdict(granted == 1, now, wait, known == 1, queued == 1)
+    granted, now, wait, known, queued, busy = reply.values
+    return Verdict(granted == 1, now, wait, known == 1, queued == 1, busy)
 
 
 def settle(scope: Scope, known: Known, ask: Settle, now: int | None = None) -> Command:

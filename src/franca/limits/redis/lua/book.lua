@@ -1,13 +1,13 @@
--- What few decisions need. Functions are made where they are needed: that costs as much as to count.
+-- What few decisions need; it stands on cells.lua.
 local floor, max, min = math.floor, math.max, math.min
-local counts, records, changed = {}, {}, {}
+local records, changed = {}, {}
 book = {}
 
 local function record_of(which)
   local found = records[which]
   if found == nil then
     local packed = redis.call('HGET', KEYS[1], which)
-    found = packed and {struct.unpack(rules[7], packed)} or false
+    found = packed and {struct.unpack(ask[5], packed)} or false
     records[which] = found
   end
   return found
@@ -24,26 +24,9 @@ function book.fetch(ids)
   for first = 1, #ids, 1000 do
     local last = math.min(first + 999, #ids)
     for k, packed in ipairs(redis.call('HMGET', KEYS[1], unpack(ids, first, last))) do
-      records[ids[first + k - 1]] = packed and {struct.unpack(rules[7], packed)} or false
+      records[ids[first + k - 1]] = packed and {struct.unpack(ask[5], packed)} or false
     end
   end
-end
-
--- The counts of these buckets, all before the window's last.
-local function range(i, from, to)
-  local names, found = {}, {}
-  for bucket = from, to do names[#names + 1] = ':' .. i .. ':' .. bucket % $RING end
-  local packed = redis.call('HMGET', KEYS[1], unpack(names))
-  for k, name in ipairs(names) do
-    local pair = counts[name]
-    if not pair and packed[k] then pair = {struct.unpack('<dd', packed[k])} end
-    found[k] = pair and pair[1] == from + k - 1 and pair[2] or 0
-  end
-  return found
-end
-
-local function store(i, bucket, count)
-  counts[':' .. i .. ':' .. bucket % $RING] = {bucket, count}
 end
 
 local function advance(i, base, bucket)
@@ -61,29 +44,14 @@ local function advance(i, base, bucket)
   s[base + $LAST], s[base + $CURRENT] = bucket, 0
 end
 
-function book.add(i, amount, at)
-  local base = $EACH * i
-  local bucket, last = floor(at / rules[3 * i + 7]), s[base + $LAST]
-  if last - bucket >= $RING then return end
-  s[base + $USED] = s[base + $USED] + amount
-  if bucket == last then
-    s[base + $CURRENT] = s[base + $CURRENT] + amount
-  else
-    local pair = counts[':' .. i .. ':' .. bucket % $RING]
-    local count = pair and pair[1] == bucket and pair[2] or range(i, bucket, bucket)[1]
-    store(i, bucket, count + amount)
-    s[base + $FIRST] = min(s[base + $FIRST], bucket)
-  end
-end
-
 local function limit_of(i)
-  local base, limit = $EACH * i, rules[3 * i + 5]
+  local base, limit = $EACH * i, ask[3 * i + $LIMIT]
   return s[base + $UNTIL] > now and min(limit, s[base + $CAP]) or limit
 end
 book.limit = limit_of
 
 local function freed(i, amount, queue)
-  local base, width = $EACH * i, rules[3 * i + 7]
+  local base, width = $EACH * i, ask[3 * i + $WIDTH]
   local last, step, empty = s[base + $LAST], 8, true
   local from = max(last - $RING + 1, s[base + $FIRST])
   while from < last do
@@ -195,7 +163,7 @@ local function bury()
   for k = 1, #all, 2 do
     local which = all[k]
     if which:sub(1, 1) ~= ':' then
-      local record = {struct.unpack(rules[7], all[k + 1])}
+      local record = {struct.unpack(ask[5], all[k + 1])}
       if record[2] > now then
         expiry = min(expiry, record[2])
       elseif record[1] == 0 then
@@ -211,7 +179,7 @@ end
 
 if not current then
   for i = 1, windows do
-    local base, bucket = $EACH * i, floor(now / rules[3 * i + 7])
+    local base, bucket = $EACH * i, floor(now / ask[3 * i + $WIDTH])
     if bucket ~= s[base + $LAST] then advance(i, base, bucket) end
   end
   if now >= s[$EXPIRY] then bury() end
@@ -223,13 +191,10 @@ function book.list()
     local record = records[which]
     if record then
       set[#set + 1] = which
-      set[#set + 1] = struct.pack(rules[7], unpack(record, 1, 5 + 2 * windows))
+      set[#set + 1] = struct.pack(ask[5], unpack(record, 1, 5 + 2 * windows))
     else
+      gone = gone or {}
       gone[#gone + 1] = which
     end
-  end
-  for name, pair in pairs(counts) do
-    set[#set + 1] = name
-    set[#set + 1] = struct.pack('<dd', pair[1], pair[2])
   end
 end

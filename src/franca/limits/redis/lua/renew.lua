@@ -1,20 +1,21 @@
--- Ledger.renew, and the scope's members. ask: member, ids. KEYS[3]: the members, by when each
+-- Ledger.renew, and the scope's members. Asked: member; the ids. KEYS[3]: the members, by when each
 -- expires. Answers the members that live.
-local ids = ask[7]
+local ids = cmsgpack.unpack(ARGV[3])
+set = {':head', ''}
 for first = 1, #ids, 1000 do
   local names = {unpack(ids, first, math.min(first + 999, #ids))}
   for k, packed in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do
     if packed then
-      local record = {struct.unpack(rules[7], packed)}
-      record[2] = record[1] == 1 and math.max(record[2], clock + rules[3]) or clock + rules[2]
+      local record = {struct.unpack(ask[5], packed)}
+      record[2] = record[1] == 1 and math.max(record[2], clock + ask[$KEEP]) or clock + ask[$LEASE]
       set[#set + 1] = names[k]
-      set[#set + 1] = struct.pack(rules[7], unpack(record, 1, 5 + 2 * windows))
+      set[#set + 1] = struct.pack(ask[5], unpack(record, 1, 5 + 2 * windows))
     end
   end
 end
 s[$NOW], now = before, clock -- as in Ledger.renew, this moves nothing else
-redis.call('ZADD', KEYS[3], string.format('%.0f', clock + rules[2]), ask[6])
+redis.call('ZADD', KEYS[3], string.format('%.0f', clock + ask[$LEASE]), ask[6])
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', clock))
-redis.call('PEXPIRE', KEYS[3], math.floor(rules[2] / 1000) + 1)
+redis.call('PEXPIRE', KEYS[3], math.floor(ask[$LEASE] / 1000) + 1)
 answer = {1, epoch, 0, redis.call('ZRANGE', KEYS[3], 0, -1)}
 touch = true

@@ -1,32 +1,33 @@
--- Ledger.reserve. ask: patience, owner, amounts, margins.
--- Answers granted, now, wait, known, queued.
-if current and not read[2] and fits(ask, 7) then
-  set[3] = id
-  set[4] = struct.pack(rules[7], unpack(grant(ask, 7)))
-  answer = {1, epoch, 0, 1, now, 0, 1, 0}
+-- Ledger.reserve. Asked: owner; patience, amounts, margins.
+-- Answers granted, now, wait, known, queued, and where it is granted how many leases are.
+local first = own + 3
+if current and not read[2] and fits(ask, first) then
+  set = {':head', '', id, struct.pack(ask[5], unpack(grant(ask, first)))}
+  answer = {1, epoch, 0, 1, now, 0, 1, 0, s[$BUSY]}
 else
+  -- include cells
   -- include book
   book.pump()
   local mine = book.record(id)
   if mine and mine[1] == 1 then
-    answer = {1, epoch, 0, 1, mine[3], 0, 1, 0}
-  elseif not mine and s[$WAITING] == 0 and fits(ask, 7) then
-    book.put(id, grant(ask, 7))
-    answer = {1, epoch, 0, 1, now, 0, 1, 0}
+    answer = {1, epoch, 0, 1, mine[3], 0, 1, 0, s[$BUSY]}
+  elseif not mine and s[$WAITING] == 0 and fits(ask, first) then
+    book.put(id, grant(ask, first))
+    answer = {1, epoch, 0, 1, now, 0, 1, 0, s[$BUSY]}
   elseif mine then
-    mine[2] = now + rules[2]
+    mine[2] = now + ask[$LEASE]
     mine[3], mine[4] = book.due(mine, 4, id)
     book.put(id, mine)
-    answer = {1, epoch, 0, 0, now, mine[3] - now, mine[4], 1}
+    answer = {1, epoch, 0, 0, now, mine[3] - now, mine[4], 1, 0}
   else
-    local due, known = book.due(ask, 7)
-    local queued = (due - now <= ask[6] and ask[6] > 0) and 1 or 0
+    local due, known = book.due(ask, first)
+    local queued = (due - now <= ask[first] and ask[first] > 0) and 1 or 0
     if queued == 1 then
-      local record = {0, now + rules[2], due, known}
-      for place = 1, 2 * windows do record[4 + place] = ask[7 + place] end
-      record[5 + 2 * windows] = ask[7]
+      local record = {0, now + ask[$LEASE], due, known}
+      for place = 1, 2 * windows do record[4 + place] = ask[first + place] end
+      record[5 + 2 * windows] = ask[6]
       book.enqueue(id, record)
     end
-    answer = {1, epoch, 0, 0, now, due - now, known, queued}
+    answer = {1, epoch, 0, 0, now, due - now, known, queued, 0}
   end
 end
