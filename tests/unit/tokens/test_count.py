@@ -1,14 +1,16 @@
 """Counting a text: exact or estimated, of any length and of any characters."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from franca.errors import FrancaError, MissingExtraError
 from franca.tokens import count_tokens, counting, engine, get_token_counts, vocabulary
-from franca.tokens.families import _DEFAULTS, FAMILIES, family_of
+from franca.tokens.families import _DEFAULTS, FAMILIES, Family, family_of
 from franca.types import BackendType
 
 VOCABULARIES = sorted({family.vocabulary for family in FAMILIES.values()})
@@ -209,3 +211,15 @@ def test_importing_loads_no_vocabulary() -> None:
     code = "import sys, franca.tokens as t; t.count_tokens; print('splintr' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_the_documentation_lists_every_family() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "tokens.md").read_text("utf-8")
+    shown = re.findall(r"^\| `(\S+)` \| `(\S+)` \| (.+) \|$", text, re.MULTILINE)
+    rows = [(row.name, row.vocabulary, _how(row)) for row in FAMILIES.values()]
+    assert shown == rows
+
+
+def _how(row: Family) -> str:
+    rare = f" + {row.rare:g} rare" if row.rare else ""
+    return "own" if row.scale is None else f"{row.scale:g}{rare}"
