@@ -111,6 +111,7 @@ def _prompt(record: Record, bill: int) -> Prompt:
     else:
         messages, tools = _FOREIGN[name](body)
     fields = body.get("additionalModelRequestFields") or body
+    effort = (body.get("reasoning") or {}).get("effort")
     kind = (fields.get("thinking") or {}).get("type")
     return Prompt(
         record["vendor"],
@@ -121,7 +122,7 @@ def _prompt(record: Record, bill: int) -> Prompt:
         messages,
         tools,
         _format(body),
-        kind in ("enabled", "adaptive"),
+        kind in ("enabled", "adaptive") or effort not in (None, "none"),
         _forced(body),
     )
 

@@ -26,6 +26,7 @@ class Form:
         schema: once, where the answer is to follow a schema. schema_scale: as `tool_scale`.
         thinking: once, where thinking is on.
         reasoning: whether what the model thought is read again in the history.
+        strips: whether thoughts in tags, in the text of an earlier answer, are left out.
     """
 
     base: float = 4
@@ -43,6 +44,7 @@ class Form:
     schema_scale: float = 0
     thinking: float = 0
     reasoning: bool = False
+    strips: bool = False
 
 
 GPT_4O = Form(
@@ -62,16 +64,21 @@ GEMINI_WORDS = replace(GEMINI, base=0, tool=0, call=-4, result=0, tool_scale=1, 
 NOVA_2 = Form(base=0, message=0, call=15, result=12, tools=856, tool=0)
 NOVA = Form(base=0, message=0, call=15, result=12, tools=360, tool=0, tool_scale=0.9)
 DEEPSEEK_4 = Form(
-    base=82, message=1, call=30, result=10, tools=220, tool=0, reasoning=True
+    base=82, message=1, call=30, result=10, tools=220, tool=0, reasoning=True, strips=True
 )  # fmt: skip
-DEEPSEEK = Form(base=4, message=1, call=45, result=10, tools=218, tool=0, reasoning=True)
-QWEN = Form(base=3, message=5, call=18, result=8, tools=79, tool=9)
-GLM = Form(base=4, message=1, call=12, result=4, tools=100, tool=9, reasoning=True)
+DEEPSEEK = Form(
+    base=4, message=1, call=45, result=10, tools=218, tool=0, reasoning=True, strips=True
+)
+DEEPSEEK_R1 = replace(DEEPSEEK, base=2, reasoning=False)
+QWEN = Form(base=3, message=5, call=18, result=8, tools=79, tool=9, strips=True)
+GLM = Form(base=4, message=1, call=12, result=4, tools=100, tool=9, reasoning=True, strips=True)
+GLM_5 = replace(GLM, base=11)
 KIMI = Form(base=3, message=4, tools=10, tool=12, reasoning=True)
 LLAMA_3 = Form(base=30, message=5, system=0, call=15, result=4, tools=80, tool=10)
 LLAMA_4 = Form(base=5, message=4, call=15, result=4, tools=85, tool=10)
 LLAMA_4_GROQ = replace(LLAMA_4, tools=640)
 MISTRAL = Form(base=0, message=3, call=0, result=0, tools=0, tool=12, tool_scale=1.04)
+MISTRAL_SMALL = replace(MISTRAL, base=12)  # an instruction of its own
 GEMMA = Form(base=5, message=4)
 MINIMAX = Form(base=18, message=4, reasoning=True)
 OTHER = Form()

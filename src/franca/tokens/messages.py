@@ -7,6 +7,7 @@ from typing import Any
 
 from franca.tokens.counting import Backend, text_tokens
 from franca.tokens.families import Family, family_of
+from franca.tokens.forms import Form
 from franca.tokens.media import audio_tokens, document_text, document_tokens, image_tokens
 from franca.tokens.tools import tool_text
 from franca.types import (
@@ -107,12 +108,19 @@ def _turn(message: Message, family: Family) -> float:
     told = message.role in ("system", "developer") and form.system is not None
     total: float = form.system if told and form.system is not None else form.message
     if isinstance(content, str):
-        return total + text_tokens(content, family)
+        return total + text_tokens(_said(content, message, form), family)
     for place, part in enumerate(content or ()):
         total += _part(part, family)
         if place and type(part) is ToolResult:  # each is a turn of its own where it is rendered
             total += form.message
     return total
+
+
+def _said(text: str, message: Message, form: Form) -> str:
+    """What is read again of an earlier answer's text."""
+    if form.strips and message.role == "assistant":
+        return text.rpartition("</think>")[2]
+    return text
 
 
 def _part(part: Part, family: Family) -> float:

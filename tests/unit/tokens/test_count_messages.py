@@ -176,6 +176,15 @@ def test_thoughts_count_where_they_are_read_again() -> None:
     assert message_tokens(turn, "deepseek-chat") > 50
 
 
+def test_thoughts_in_tags_are_left_out_where_the_template_does() -> None:
+    tagged = Message("assistant", "<think>a long thought</think>yes")
+    assert message_tokens(tagged, "qwen3-32b") == message_tokens(
+        Message("assistant", "yes"), "qwen3-32b"
+    )
+    asked = Message("user", "<think>a long thought</think>yes")
+    assert message_tokens(asked, "qwen3-32b") > message_tokens(tagged, "qwen3-32b")
+
+
 def test_what_has_no_text_counts_too() -> None:
     native = NativePart("anthropic-messages", {"type": "server_tool_use", "input": {"q": "x" * 40}})
     assert message_tokens(Message("assistant", [native])) > 10
