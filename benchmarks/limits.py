@@ -12,7 +12,9 @@ import argparse
 import json
 import math
 import os
+import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -45,10 +47,12 @@ def measure(bench: Bench, only: str) -> Iterator[Row]:
     for name, part in PARTS.items():
         if only not in name:
             continue
+        started = time.monotonic()
         try:
             yield from part(bench)
         except Exception as error:
             yield Row(name, None, "≤", 0, note=f"{type(error).__name__}: {error}"[:160])
+        print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr)
 
 
 def table(rows: list[Row], peers: list[str]) -> str:
@@ -108,6 +112,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """Runs it; the exit status."""
     options = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended then too
     rows = []
     with ExitStack() as stack:
         redis = stack.enter_context(RedisServer())
@@ -116,7 +121,6 @@ def main() -> int:
             stack.enter_context(folder()), redis.url, options.peer, options.store or list(STORES),
         )  # fmt: skip
         for row in measure(bench, options.only):
-            print(f"  {row.title}", file=sys.stderr)
             rows.append(row)
     print(table(rows, [name for name, _ in options.peer]))
     if options.json:

@@ -134,6 +134,8 @@ def _death(bench: Bench, store: str) -> Iterator[Row]:
     with squad(Load("hold", place, scopes, bench.span, key, (1, SLOTS), more=more)) as made:
         made.go()
         while any(ours.look(scope).busy < SLOTS for scope in scopes):
+            if clock() > made.start + 10_000_000:
+                raise RuntimeError("a client did not get all the free slots within 10 s")
             time.sleep(0.01)
         time.sleep(LEASE / 2e6)
         killed = clock()

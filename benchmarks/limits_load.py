@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from limits_subjects import Grant, clock
+from limits_subjects import SUBJECTS, Grant, clock, kind
 
 WORKER = str(Path(__file__).with_name("limits_worker.py"))
 OURS = "franca"
@@ -78,13 +78,9 @@ class Bench:
     def at_once(
         self, make: Callable[[A], B], each: Sequence[A], width: int = 0
     ) -> Iterator[tuple[A, B]]:
-        """Each with what came of it: all together, for they wait most of the time, or so many."""
+        """Each with what came of it: all together, where they wait most of the time, or so many."""
         with ThreadPoolExecutor(width or len(each)) as pool:
             yield from zip(each, pool.map(make, each), strict=True)
-
-    def in_turn(self, make: Callable[[A], B], each: Sequence[A]) -> Iterator[tuple[A, B]]:
-        """One after the other; where it is to be quick, three together disturb each other."""
-        return self.at_once(make, each, 3 if self.quick else 1)
 
 
 @dataclass
@@ -128,8 +124,10 @@ class Process:
 
     def __init__(self, load: Load, number: int, records: Records) -> None:
         processes, threads = load.shape
+        knows = SUBJECTS[load.subject].scopes
+        limits = {name: limit for name, limit in load.limits.items() if kind(name) in knows}
         job = {
-            "subject": load.subject, "place": load.place, "limits": load.limits,
+            "subject": load.subject, "place": load.place, "limits": limits,
             "span": load.span, "key": load.key, "kind": load.kind, "process": number,
             "processes": processes, "threads": threads, "ahead": load.skewed and number % 2,
             **load.more,
@@ -255,7 +253,10 @@ class Subject:
 def subjects(bench: Bench) -> list[Subject]:
     """All that run the rows that others can."""
     ours = [Subject(OURS, sys.executable, store) for store in bench.stores]
-    return ours + [Subject(name, python, "redis") for name, python in bench.peers]
+    peers = [Subject(name, python, "redis") for name, python in bench.peers]
+    return ours + [
+        each for each in peers if bench.span in (SUBJECTS[each.name].spans or [bench.span])
+    ]
 
 
 def shape(store: str, workers: tuple[int, int] = (8, 4)) -> tuple[int, int]:

@@ -73,3 +73,17 @@ def luck(workers: Iterable[object], everyone: int) -> float:
     if not counts or len(counts) < everyone:
         return math.inf
     return max(counts.values()) / min(counts.values())
+
+
+def peak(spells: Iterable[tuple[int, int]]) -> int:
+    """How many were there at once, at the most; who ends makes room for who begins then.
+
+    Args:
+        spells: (begins, ends).
+    """
+    steps = sorted(step for begins, ends in spells for step in ((begins, 1), (ends, -1)))
+    most = there = 0
+    for _, step in steps:
+        there += step
+        most = max(most, there)
+    return most

@@ -7,11 +7,12 @@ import statistics
 from collections.abc import Iterator
 
 from limits_load import OURS, Bench, Load, Records, Row, Subject, run, shape, subjects
-from limits_math import fullest, luck, quantile, settled_use, surely
+from limits_math import fullest, luck, peak, quantile, settled_use, surely
 from limits_subjects import Grant
 
 LIMITS = {"requests": 400, "tokens": 40_000}
 SCOPES = ("requests", "tokens")
+SLOTS = 8
 LONG = 100_000  # of a shorter promise, a share is the scheduler's affair
 
 
@@ -52,10 +53,11 @@ def _admitted(bench: Bench, title: str, *, skewed: bool) -> Iterator[Row]:
     rows: dict[str, Row] = {}
     # one process has one clock
     each = [one for one in subjects(bench) if not skewed or one.store != "memory"]
-    for subject, records in bench.in_turn(on, each):
+    for subject, records in bench.at_once(on, each, 3 if bench.quick else 1):
         for scope in SCOPES:
             full = f"{title}, {scope}, {subject.store}"
-            grants = records.of(scope)
+            if not (grants := records.of(scope)):
+                continue
             value, note = over(grants, LIMITS[scope], bench.span, subject.name)
             if (
                 skewed and subject.name == OURS
@@ -72,12 +74,12 @@ def _admitted(bench: Bench, title: str, *, skewed: bool) -> Iterator[Row]:
 
 def saturated(bench: Bench) -> Iterator[Row]:
     """32 workers that wait; and beside them an even load at half the limit."""
-    spans = 4 if bench.quick else 5
+    spans = 3 if bench.quick else 5
 
     def on(subject: Subject) -> Records:
         place, workers, limits = bench.place(subject.store), shape(subject.store), dict(LIMITS)
         if subject.name == OURS:
-            limits["requests/steady"] = LIMITS["requests"]
+            limits |= {"requests/steady": LIMITS["requests"], "slots": SLOTS}
         load = Load(
             "saturate", place, limits, bench.span, bench.key(), workers,
             subject.name, subject.python, more={"spans": spans},
@@ -85,7 +87,7 @@ def saturated(bench: Bench) -> Iterator[Row]:
         return run(load)
 
     rows: dict[str, Row] = {}
-    for subject, records in bench.in_turn(on, subjects(bench)):
+    for subject, records in bench.at_once(on, subjects(bench), 1):
         for row in _saturated(bench, records, subject.name, spans, subject.store):
             if subject.name == OURS:
                 row.note += records.first_error()
@@ -100,7 +102,6 @@ def _saturated(bench: Bench, records: Records, name: str, spans: int, where: str
     for scope in SCOPES:
         grants = records.of(scope)
         if not grants:
-            yield Row(f"used at saturation, {scope}, {where}", None, "≥", 0.99, note="no grants")
             continue
         # the run's end on the clock by which `when` is told
         end = min(g.asked for g in grants) + spans * bench.span
@@ -115,6 +116,7 @@ def _saturated(bench: Bench, records: Records, name: str, spans: int, where: str
             yield from _promises(scope, where, grants)
     if name == OURS:
         yield from _steady(bench, records, spans, where)
+        yield from _slots(bench, records, spans, where)
 
 
 def _promises(scope: str, where: str, grants: list[Grant]) -> Iterator[Row]:
@@ -150,3 +152,12 @@ def _steady(bench: Bench, records: Records, spans: int, where: str) -> Iterator[
     note = f"{len(grants)} of {meant} admitted, {delayed} delayed"
     title = f"even load at half the limit: not admitted or delayed, {where}"
     yield Row(title, abs(missing) + delayed, "=", 0, "{:.0f}", note)
+
+
+def _slots(bench: Bench, records: Records, spans: int, where: str) -> Iterator[Row]:
+    """Calls at a time, of workers that wait for one of a few places."""
+    calls = [(g.answered, g.ended or g.answered) for g in records.of("slots")]
+    busy = sum(ends - begins for begins, ends in calls) / SLOTS / spans / bench.span
+    note = f"{busy:.3f} of them in use on the average"
+    title = f"calls at a time ÷ slots, {where}"
+    yield Row(title, peak(calls) / SLOTS, "≤", 1.0, note=note)

@@ -31,10 +31,9 @@ def settling(run: Any, scope: str, worker: str) -> None:
     end = run.until(run.job["spans"])
     while (now := clock()) < end:
         size = random.randint(200, 800)
-        prompt, output, margin = estimate.reserve(size, MOST)
+        prompt, output, margin = estimate.reserve(size, MOST, run.busy + 1)
         grant = run.subject.wait(scope, prompt + output, end, margin)
         if grant is None:
-            estimate.learn(size, None, None)
             time.sleep(max(end - now, 0) / 1e6)
             return
         true_prompt, true_output = round(size * random.uniform(0.22, 0.28)), answer()
@@ -42,6 +41,7 @@ def settling(run: Any, scope: str, worker: str) -> None:
         grant.billed = true_prompt + true_output
         run.subject.done(grant, grant.billed)
         estimate.learn(size, true_prompt, true_output)
+        run.busy = grant.busy
         run.record(scope, worker, grant)
 
 
@@ -52,7 +52,6 @@ def taught(run: Any) -> Any:
             run.estimate = import_module("franca.limits.estimate").Estimate()
             for _ in range(TAUGHT):
                 size = random.randint(200, 800)
-                run.estimate.reserve(size, MOST)
                 run.estimate.learn(size, round(size * random.uniform(0.22, 0.28)), answer())
     return run.estimate
 

@@ -5,12 +5,14 @@ Each is loaded when it is the subject: the others need not be installed. Times a
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 PLENTY = 1 << 40
 RETRY = 0.005  # seconds between the tries of a limiter that has no word for waiting
@@ -21,10 +23,17 @@ def clock() -> int:
     return time.monotonic_ns() // 1000
 
 
+def kind(scope: str) -> str:
+    """What a scope limits: there may be several of a kind, as `requests/steady`."""
+    return scope.partition("/")[0]
+
+
 @dataclass(slots=True)
 class Grant:
     """One admission: when it was asked for and answered on the true clock; and by the store's
-    clock, where that is told: when it was granted, what was promised at first, how long it was."""
+    clock, where that is told: when it was granted, what was promised at first, how long it was.
+    `ended` is when its call did, before that was told to anybody; `busy` how many were in flight
+    when it began."""
 
     worker: str
     weight: int
@@ -36,18 +45,23 @@ class Grant:
     asks: int = 1
     sleeps: int = 0
     billed: int = 0
+    ended: int = 0
+    busy: int = 0
 
     def packed(self) -> list[Any]:
         return list(asdict(self).values())
 
 
 class Subject:
-    """How one library is asked; a scope is one limit, of requests or of tokens.
+    """How one library is asked; a scope is one limit, of requests, of tokens or (ours) of slots.
 
     Args:
         place: of the store: an address, a directory, or nothing for one in memory.
         limits: of each scope, in a window of `span` microseconds.
     """
+
+    scopes: tuple[str, ...] = ("requests", "tokens")
+    spans: tuple[int, ...] = ()  # the only ones that it knows, where it does not know all
 
     def __init__(self, place: str, limits: dict[str, int], span: int, key: str = "bench") -> None:
         self.place, self.limits, self.span, self.key = place, limits, span, key
@@ -66,8 +80,8 @@ class Subject:
             time.sleep(RETRY)
         return None
 
-    def done(self, grant: Grant, billed: int) -> None:
-        """The call is over."""
+    def done(self, grant: Grant, billed: int | None) -> None:
+        """The call is over; None: it was never sent."""
 
     def look(self, scope: str) -> Any:
         """How the scope stands: ours only."""
@@ -179,8 +193,43 @@ class ThrottledGcra(Throttled):
     using = "gcra"
 
 
+class Litellm(Timed):
+    """litellm: a `Router` that enforces its deployments' limits, with an answer made beforehand.
+    It counts tokens only when they are billed, and its minute is the calendar's."""
+
+    scopes = ("requests",)
+    spans = (60_000_000,)
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+        self._module: Any = import_module("litellm")
+        parsed = urlsplit(self.place)
+        model = {
+            "model": "openai/bench", "api_key": "none", "mock_response": "yes",
+            "rpm": self.limits["requests"],
+        }  # fmt: skip
+        deployment = {
+            "model_name": "bench", "litellm_params": model, "model_info": {"id": self.key},
+        }  # fmt: skip
+        self._router = self._module.Router(
+            model_list=[deployment], redis_host=parsed.hostname, redis_port=parsed.port,
+            optional_pre_call_checks=["enforce_model_rate_limits"], num_retries=0,
+            disable_cooldowns=True,
+        )  # fmt: skip
+
+    def hit(self, scope: str, weight: int) -> bool:
+        try:
+            self._router.completion("bench", [{"role": "user", "content": "yes?"}])
+        except self._module.RateLimitError:
+            return False
+        return True
+
+
 class Franca(Subject):
     """Ours, on any of its stores; the limits of requests and of tokens are held together."""
+
+    scopes = ("requests", "tokens", "slots")
 
     def __init__(self, *args: Any, slots: int = 0, lease: int = 30_000_000, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -195,17 +244,17 @@ class Franca(Subject):
         self.rules = {
             scope: model.Rules(
                 tuple(
-                    model.Window(name, limit if name == scope else PLENTY, self.span)
+                    model.Window(name, limit if name == kind(scope) else PLENTY, self.span)
                     for name in ("requests", "tokens")
                 ),
-                slots,
+                limit if scope == "slots" else slots,
                 lease,
             )
             for scope, limit in self.limits.items()
         }
 
     def amounts(self, scope: str, weight: int) -> tuple[int, int]:
-        return (1, 0) if scope == "requests" else (1, weight)
+        return (1, weight) if kind(scope) == "tokens" else (1, 0)
 
     def lease(self, scope: str, weight: int) -> Any:
         return self._lease(self.amounts(scope, weight))
@@ -237,7 +286,7 @@ class Franca(Subject):
             self._drive(self._watched(flow, grant))
         except self._refused:
             return None
-        grant.answered, grant.at = clock(), lease.at
+        grant.answered, grant.at, grant.busy = clock(), lease.at, lease.busy
         grant.waited += lease.at
         self._held[id(grant)] = scope, lease
         return grant
@@ -263,9 +312,9 @@ class Franca(Subject):
         except StopIteration:
             return
 
-    def done(self, grant: Grant, billed: int) -> None:
+    def done(self, grant: Grant, billed: int | None) -> None:
         scope, lease = self._held.pop(id(grant))
-        self.settle(scope, lease, self.amounts(scope, billed))
+        self.settle(scope, lease, None if billed is None else self.amounts(scope, billed))
 
     def settle(self, scope: str, lease: Any, billed: tuple[int, ...] | None) -> None:
         """The end of the lease."""
@@ -289,7 +338,7 @@ def store_at(place: str) -> Any:
     return import_module("franca.limits.memory").MemoryStore()
 
 
-SUBJECTS: dict[str, Callable[..., Subject]] = {
+SUBJECTS: dict[str, type[Subject]] = {
     "franca": Franca,
     "limits": Limits,
     "limits-fixed": LimitsFixed,
@@ -297,4 +346,5 @@ SUBJECTS: dict[str, Callable[..., Subject]] = {
     "pyrate-limiter": Pyrate,
     "throttled-py": Throttled,
     "throttled-gcra": ThrottledGcra,
+    "litellm": Litellm,
 }

@@ -39,7 +39,7 @@ class Run:
         self.span: int = job["span"]
         self.process: int = job["process"]
         self.errors: list[str] = []
-        self.lock, self.estimate = threading.Lock(), None
+        self.lock, self.estimate, self.busy = threading.Lock(), None, 0
 
     def until(self, spans: float) -> int:
         """So many windows after the start."""
@@ -61,10 +61,18 @@ class Run:
         if seconds:
             self.record(scope, worker, grant)
             time.sleep(seconds)
-        self.subject.done(grant, weight)
-        grant.billed = weight
+        billed = self.outcome(weight)
+        grant.ended = clock()
+        self.subject.done(grant, billed)
+        grant.billed = grant.weight = billed or 0
         self.record(scope, worker, grant)
         return grant
+
+    def outcome(self, weight: int) -> int | None:
+        """What a call is billed: under faults seldom all that was reserved, and some are unsent."""
+        if self.job["kind"] != "fault":
+            return weight
+        return None if random.random() < 0.1 else random.randint((weight + 1) // 2, weight)
 
     def hammer(self, scope: str, worker: str, begin: int, end: int, rest: float) -> None:
         """Try without waiting, and again soon where it is refused."""

@@ -61,3 +61,9 @@ def test_luck_knows_who_was_never_admitted():
 @pytest.mark.parametrize(("share", "value"), [(0.5, 50), (0.99, 99), (1, 100)])
 def test_a_quantile_is_a_value_that_so_many_do_not_exceed(share, value):
     assert maths.quantile(list(range(1, 101)), share) == value
+
+
+def test_who_ends_makes_room_for_who_begins_then():
+    assert maths.peak([(0, 10), (10, 20), (5, 6)]) == 2
+    assert maths.peak([(0, 10), (1, 9), (2, 8), (11, 12)]) == 3
+    assert maths.peak([]) == 0
