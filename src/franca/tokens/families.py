@@ -155,7 +155,7 @@ _NAMES = (
     (r"llama", "llama-3"),
     (r"mistral-7b|mixtral|codestral-(22b|2405)", "mistral-7b"),
     (r"mistral-small|magistral", "mistral-small"),
-    (r"mi[sn]i?stral|magistral|codestral|devstral|pixtral|voxtral", "mistral"),
+    (r"mi(ni)?stral|magistral|codestral|devstral|pixtral|voxtral", "mistral"),
     (r"minimax|abab", "minimax"),
     (r"\bphi-?4", "phi-4"),
     (r"\bstep-", "step"),
