@@ -119,9 +119,11 @@ class Link:
         client = self._client or self._sync()
         source, count = script(command.script), len(command.keys)
         try:
-            return client.execute_command("EVALSHA", source.sha, count, *command.keys, command.argv)
+            return client.execute_command(
+                "EVALSHA", source.sha, count, *command.keys, *command.argv
+            )
         except self._redis.exceptions.NoScriptError:
-            return client.execute_command("EVAL", source.text, count, *command.keys, command.argv)
+            return client.execute_command("EVAL", source.text, count, *command.keys, *command.argv)
 
     async def _enter(self, loop: asyncio.AbstractEventLoop) -> _Loop:
         for dead in [other for other in list(self._loops) if other.is_closed()]:
@@ -172,10 +174,12 @@ async def _arun(client: Any, command: Command, redis: Any) -> Any:
     source, count = script(command.script), len(command.keys)
     try:
         return await client.execute_command(
-            "EVALSHA", source.sha, count, *command.keys, command.argv
+            "EVALSHA", source.sha, count, *command.keys, *command.argv
         )
     except redis.exceptions.NoScriptError:
-        return await client.execute_command("EVAL", source.text, count, *command.keys, command.argv)
+        return await client.execute_command(
+            "EVAL", source.text, count, *command.keys, *command.argv
+        )
 
 
 def _hurry(loop: asyncio.AbstractEventLoop, limit: asyncio.Timeout) -> None:

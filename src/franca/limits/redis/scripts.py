@@ -1,12 +1,14 @@
-"""What is said to Redis and what it answers, as data: which script, its keys, its one argument."""
+"""What is said to Redis and what it answers, as data: which script, its keys, its arguments."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
+from struct import pack
 from typing import Any
 
 import msgspec
@@ -23,6 +25,10 @@ _EACH = ("LAST", "USED", "CURRENT", "CAP", "UNTIL", "FOREIGN", "FOREIGN_AT", "QU
 the bucket before which nothing is counted."""
 _NUMBERS = {"HEAD": len(_HEAD), "EACH": len(_EACH), "RING": RING, "FOREVER": FOREVER}
 _NUMBERS |= {name: place for names in (_HEAD, _EACH) for place, name in enumerate(names, 1)}
+_RULES = ("SLOTS", "LEASE", "KEEP", "TTL", "WINDOWS")
+"""The rules' numbers, behind six texts; then each window's LIMIT, SPAN, WIDTH: at 3 i + LIMIT."""
+_NUMBERS |= {name: place for place, name in enumerate((*_RULES, "LIMIT", "SPAN", "WIDTH"), 7)}
+_NUMBERS |= {name: _NUMBERS[name] - 3 for name in ("LIMIT", "SPAN", "WIDTH")}
 _BRACES = str.maketrans("{}", "()")  # a hash tag ends at its first brace
 
 
@@ -43,7 +49,9 @@ def script(name: str) -> Script:
     """The script of a name: `reserve`, `settle`, `renew`, `look` or `restore`."""
     folder = files("franca.limits.redis") / "lua"
     parts = [(folder / f"{part}.lua").read_text("utf-8") for part in ("open", name, "close")]
-    whole = "".join(parts).replace("-- include book\n", (folder / "book.lua").read_text("utf-8"), 1)
+    whole = "".join(parts)
+    for part in ("cells", "book"):
+        whole = whole.replace(f"-- include {part}\n", (folder / f"{part}.lua").read_text("utf-8"))
     return Script(re.sub(r"\$(\w+)", lambda name: str(_NUMBERS[name[1]]), whole))
 
 
@@ -54,7 +62,8 @@ class Scope:
     book: str
     queue: str
     members: str
-    rules: bytes = field(repr=False)
+    layouts: str = field(repr=False)
+    rules: tuple[int, ...] = field(repr=False)
 
 
 @lru_cache(1024)
@@ -65,10 +74,10 @@ def scope_of(prefix: str, key: str, rules: Rules) -> Scope:
     count = len(rules.windows)
     head, record = len(_HEAD) + len(_EACH) * count, 4 + 2 * count
     layouts = f"<{'d' * head}s", f"<{'d' * record}s"
-    flat: list[int | str] = [rules.slots, rules.lease, rules.keep, 4 * longest, count, *layouts]
+    flat = [rules.slots, rules.lease, rules.keep, 4 * longest, count]
     for window in rules.windows:
         flat += window.limit, window.span, window.width
-    return Scope(f"{tag}:b", f"{tag}:q", f"{tag}:m", _encode(flat))
+    return Scope(f"{tag}:b", f"{tag}:q", f"{tag}:m", "\0".join(layouts), tuple(flat))
 
 
 @dataclass(slots=True, frozen=True)
@@ -87,7 +96,7 @@ class Command:
 
     script: str
     keys: tuple[str, ...]
-    argv: bytes
+    argv: tuple[bytes, ...]
 
 
 @dataclass(slots=True, frozen=True)
@@ -112,10 +121,24 @@ def read(raw: list[Any]) -> Reply:
 
 
 def _command(
-    script: str, scope: Scope, known: Known, id_: str, now: int | None, *more: object
+    script: str,
+    scope: Scope,
+    known: Known,
+    id_: str,
+    now: int | None,
+    text: str = "",
+    numbers: Iterable[int] = (),
 ) -> Command:
-    ask = (now, known.epoch, known.seen, known.proposal, id_, *more)
-    return Command(script, (scope.book, scope.queue), scope.rules + _encode(ask))
+    """What every script is asked, and this one: see open.lua."""
+    texts = f"{known.epoch}\0{known.proposal}\0{id_}\0{scope.layouts}\0{text}\0".encode()
+    figures = (*scope.rules, -1 if now is None else now, known.seen, *numbers)
+    packed = texts + pack(f"<{len(figures)}d", *figures)
+    return Command(script, (scope.book, scope.queue), (_layout(len(figures)), packed))
+
+
+@cache
+def _layout(count: int) -> bytes:
+    return b"<ssssss" + b"d" * count
 
 
 def reserve(
@@ -128,8 +151,8 @@ def reserve(
         now: instead of the server's time, in tests.
     """
     lease = ask.lease
-    more = (ask.patience, owner, *lease.amounts, *lease.margins)
-    return _command("reserve", scope, known, lease.id, now, *more)
+    numbers = (ask.patience, *lease.amounts, *lease.margins)
+    return _command("reserve", scope, known, lease.id, now, owner, numbers)
 
 
 def verdict(reply: Reply) -> Verdict:
@@ -154,7 +177,8 @@ def end(
 ) -> Command:
     """The same without an ask."""
     words = [n for word in seen for n in (word.window + 1, word.limit, word.remaining)]
-    return _command("settle", scope, known, lease.id, now, hold, billed or (), *words)
+    took = billed or (0,) * len(lease.amounts)
+    return _command("settle", scope, known, lease.id, now, "", (hold, *took, *words))
 
 
 def look(scope: Scope, now: int | None = None) -> Command:
@@ -172,8 +196,9 @@ def renew(
     scope: Scope, known: Known, member: str, ids: list[str], now: int | None = None
 ) -> Command:
     """Ledger.renew; and the member lives."""
-    command = _command("renew", scope, known, "", now, member, ids)
-    return Command(command.script, (*command.keys, scope.members), command.argv)
+    command = _command("renew", scope, known, "", now, member)
+    keys, argv = (*command.keys, scope.members), (*command.argv, _encode(ids))
+    return Command(command.script, keys, argv)
 
 
 def members(reply: Reply) -> list[str]:
@@ -216,8 +241,9 @@ def restore(
     """
     rows = [(e.id, e.at, int(e.settled), e.rest, *e.amounts) for e in entries]
     asked = Known("", known.seen, known.proposal)
-    more = (known.epoch, member, expected, span, rows, channel)
-    return _command("restore", scope, asked, "", now, *more)
+    command = _command("restore", scope, asked, "", now, member, (span,))
+    more = b"".join(map(_encode, (known.epoch, expected, channel, rows)))
+    return Command(command.script, command.keys, (*command.argv, more))
 
 
 def awaited(reply: Reply) -> int:

@@ -1,7 +1,7 @@
 -- What few decisions need; it stands on cells.lua.
 local floor, max, min = math.floor, math.max, math.min
 local records, changed = {}, {}
-book = {}
+book, set = {}, {':head', ''}
 
 local function record_of(which)
   local found = records[which]

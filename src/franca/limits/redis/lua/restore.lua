@@ -1,17 +1,19 @@
--- After the server forgot, or was away: a member puts back what it was granted. ask: the epoch that
--- was, member, the members expected, how long the window is, and {id, at, settled, for how long it
--- still holds, amounts...}..., a channel to tell the others ('': none); asked with no epoch known.
+-- After the server forgot, or was away: a member puts back what it was granted. Asked, with no epoch
+-- known: member; how long the window is; the epoch that was, the members expected, a channel to tell
+-- the others ('': none), and {id, at, settled, for how long it still holds, amounts...}...
 -- Answers how many are still awaited.
 -- The field ':back': up to when the book is true by itself, who is awaited, who has restored.
+-- include cells
 -- include book
-local was, member, entries = ask[6], ask[7], ask[10]
+local member = ask[6]
+local was, expected, channel, entries = cmsgpack.unpack(ARGV[3])
 local back
 if fresh or epoch == was then
-  epoch, touch = ask[4], true
-  s[$BACK], s[$SEQ] = max(s[$BACK], now + ask[9]), max(s[$SEQ], ask[3])
+  epoch, touch = ask[2], true
+  s[$BACK], s[$SEQ] = max(s[$BACK], now + ask[own + 3]), max(s[$SEQ], ask[own + 2])
   back = {before, {[member] = 1}, {}}
-  for _, each in ipairs(ask[8]) do back[2][each] = 1 end
-  if (ask[11] or '') ~= '' then rung = {ask[11], KEYS[1]} end
+  for _, each in ipairs(expected) do back[2][each] = 1 end
+  if channel ~= '' then rung = {channel, KEYS[1]} end
 else
   local packed = redis.call('HGET', KEYS[1], ':back')
   back = packed and cmsgpack.unpack(packed) or {0, {}, {}}
@@ -24,12 +26,12 @@ local function restore(entry)
     if settled == 0 then return end
     s[$BUSY] = s[$BUSY] - 1
     book.put(which, false)
-    for i = 1, windows do book.add(i, entry[4 + i] - known[4 + i], known[3]) end
+    for i = 1, windows do add(i, entry[4 + i] - known[4 + i], known[3]) end
     return
   end
   if known then book.leave(which, known) end
   if at < back[1] then return end -- the book has it, and its end
-  for i = 1, windows do book.add(i, entry[4 + i], at) end
+  for i = 1, windows do add(i, entry[4 + i], at) end
   if settled == 0 then
     local record = {1, now + rest, at, 1}
     for i = 1, windows do

@@ -1,6 +1,7 @@
--- Ledger.settle. Asked: hold, whether anything is billed, what of each window; then window, limit
--- and remaining of each word of the vendor.
-local hold, words = ask[own + 3], #ask > own + 5 + windows -- the last is where the asking ends
+-- Ledger.settle. Asked: hold, what is billed of each window; then window, limit and remaining of each
+-- word of the vendor.
+local hold, words = ask[own + 3], own + 4 + windows
+local spoken = #ask > words -- the last of all tells where the asking ends
 -- include cells
 
 -- The end of a granted lease.
@@ -9,12 +10,12 @@ local function finish(mine)
   if s[$KEPT] ~= 0 then lasted = s[$KEPT] + math.floor((lasted - s[$KEPT]) / 8) end
   s[$KEPT], s[$BUSY] = lasted, s[$BUSY] - 1
   for i = 1, windows do
-    local more = ask[own + 4 + i] - mine[4 + i]
+    local more = ask[own + 3 + i] - mine[4 + i]
     if more ~= 0 then add(i, more, mine[3]) end
   end
 end
 
-if current and not words and hold == 0 then
+if current and not spoken and hold == 0 then
   if read[2] then
     finish({struct.unpack(ask[5], read[2])})
     gone = {id}
@@ -29,7 +30,7 @@ else
     finish(mine)
     book.put(id, false)
   end
-  for k = own + 5 + windows, #ask - 1, 3 do
+  for k = words, #ask - 1, 3 do
     local i = ask[k]
     local base = $EACH * i
     add(i, -s[base + $FOREIGN], s[base + $FOREIGN_AT])
