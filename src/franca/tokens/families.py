@@ -61,6 +61,7 @@ _O200K = "o200k_base"
 _AREA = Picture("area", unit=750, edge=1568, most=1600)
 _AREA_NEW = Picture("area", unit=750, edge=2576, most=4784)
 _CROPS = Picture("crops", each=258)
+_NOVA = Picture("fixed", 1830)
 _GEMINI_3 = Picture("fixed", 1120)
 _GROK = Picture("tiles", base=256, each=256, unit=448, edge=896)
 _PIXTRAL = Picture("patches", unit=28, most=3025)
@@ -86,8 +87,8 @@ _ROWS = (
     Family("gemini-3", "gemma3", forms.GEMINI_3, picture=_GEMINI_3, sound=32, page=560),
     Family("gemma", "gemma3", forms.GEMMA, picture=Picture("fixed", 258)),
     Family("gemma-2", "gemma2", forms.GEMMA),
-    Family("nova-2", _O200K, forms.NOVA_2, 1.0, 0.5),
-    Family("nova", _O200K, forms.NOVA, 1.0, 0.5),
+    Family("nova-2", _O200K, forms.NOVA_2, 1.0, 0.5, _NOVA),
+    Family("nova", _O200K, forms.NOVA, 1.0, 0.5, _NOVA),
     Family("deepseek-4", "deepseek_v3", forms.DEEPSEEK_4),
     Family("deepseek-r1", "deepseek_v3", forms.DEEPSEEK_R1),
     Family("deepseek", "deepseek_v3", forms.DEEPSEEK),

@@ -91,7 +91,7 @@ def _crops(width: float, height: float) -> int:
     if max(width, height) <= 384:
         return 1
     unit = min(max(int(min(width, height) / 1.5), 256), 768)
-    return _grid(width, height, unit)
+    return _grid(width, height, unit) + 1  # and the whole, which is billed and not documented
 
 
 def _fit(width: float, height: float, edge: int) -> tuple[float, float]:

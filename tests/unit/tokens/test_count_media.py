@@ -72,10 +72,12 @@ def test_what_is_no_picture_has_no_size(data: bytes) -> None:
         ("claude-sonnet-4-5", (1000, 1000), 1334),
         ("claude-sonnet-4-5", (1092, 1092), 1590),
         ("claude-sonnet-4-5", (8000, 8000), 1600),
-        # Google's
+        # Google's, and the whole picture once more, as it was billed for one
         ("gemini-2.5-flash", (384, 384), 258),
-        ("gemini-2.5-flash", (960, 540), 1548),
+        ("gemini-2.5-flash", (960, 540), 1548 + 258),
         ("gemini-3-pro-preview", (960, 540), 1120),
+        # billed
+        ("gemini-2.0-flash", (540, 360), 1806),
         # one that stands on its edge
         ("qwen3-vl-plus", (64, 32), 4),
         ("gpt-4o", (1, 1), 255),
