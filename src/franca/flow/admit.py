@@ -32,7 +32,7 @@ def admit(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect, 
     permit = Permit(found, request)
     patience = found.max_wait if request.max_wait is None else request.max_wait
     try:
-        yield from acquire(found.store, found.key, found.rules, permit.lease, patience)
+        yield from acquire(found.store, found.key, found.rules, permit, patience)
     except RateLimitError as error:
         error.backend, error.endpoint_id = target.backend, target.endpoint_id
         raise
@@ -48,7 +48,7 @@ def _first_free(
         if (found := scope(target)) is None:
             return (target, None), target
         permit = Permit(found, request)
-        verdict = yield from attempt(found.store, found.key, found.rules, permit.lease)
+        verdict = yield from attempt(found.store, found.key, found.rules, permit)
         if verdict.granted:
             return (target, permit), target
         if least is None or verdict.wait < least:

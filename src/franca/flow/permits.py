@@ -12,10 +12,10 @@ from franca.limits.scopes import Scope
 from franca.types import ChatRequest, Usage
 
 
-class Permit:
+class Permit(Lease):
     """A lease under a scope's limits, and what was expected of its call."""
 
-    __slots__ = ("_output", "_prompt", "_size", "lease", "scope")
+    __slots__ = ("_output", "_prompt", "_size", "scope")
 
     def __init__(self, scope: Scope, request: ChatRequest) -> None:
         self.scope = scope
@@ -25,7 +25,7 @@ class Permit:
         learned = scope.learned
         self._prompt, output, margin = learned.estimate.reserve(self._size, limit, learned.busy + 1)
         self._output = output * (params.get("n") or 1)
-        self.lease: Lease = scope.lease(self._prompt, self._output, margin)
+        super().__init__(*scope.reserve(self._prompt, self._output, margin))
 
     def back(self) -> Settle:
         """Never sent: all of it is given back."""
@@ -33,7 +33,7 @@ class Permit:
 
     def kept(self) -> Settle:
         """Nobody knows what it took: it keeps what it reserved."""
-        return self.answered(None)
+        return self._settle(self.amounts)
 
     def refused(self, error: CallError, headers: Mapping[str, str]) -> Settle:
         """The vendor answered with an error: a request that used no tokens."""
@@ -48,17 +48,15 @@ class Permit:
             (None, None) if usage is None else (usage.prompt_tokens, usage.completion_tokens)
         )
         scope = self.scope
-        scope.learned.busy = self.lease.busy
+        scope.learned.busy = self.busy
         scope.learned.estimate.learn(self._size, prompt, output)
-        seen, held = read(headers, scope.rules) if headers else ((), 0)
-        if prompt is output is None:
-            return self._settle(self.lease.amounts, seen, held)
+        seen, held = self._heard(headers) if headers else ((), 0)
         if prompt is None:
             prompt = self._prompt
         elif not scope.cached and usage is not None:
             prompt -= usage.cached_tokens or 0
         billed = scope.amounts(prompt, self._output if output is None else output)
-        return self._settle(billed, seen, held)
+        return Settle(scope.store, scope.key, scope.rules, self, billed, seen, held)
 
     def told(self, headers: Mapping[str, str]) -> Settle | None:
         """What a stream's headers say, now: at its end they would be old. None where they would
@@ -70,8 +68,19 @@ class Permit:
             return None
         return Settle(scope.store, scope.key, scope.rules, Lease(()), None, seen, held)
 
+    def _heard(self, headers: Mapping[str, str]) -> tuple[tuple[Seen, ...], int]:
+        """What the vendor says of its limits; one that never does is listened to now and then."""
+        learned = self.scope.learned
+        learned.silent += 1
+        if learned.silent > 8 and learned.silent & 7:
+            return (), 0
+        seen, held = read(headers, self.scope.rules)
+        if seen or held:
+            learned.silent = 0
+        return seen, held
+
     def _settle(
         self, billed: tuple[int, ...] | None, seen: tuple[Seen, ...] = (), held: int = 0
     ) -> Settle:
         scope = self.scope
-        return Settle(scope.store, scope.key, scope.rules, self.lease, billed, seen, held)
+        return Settle(scope.store, scope.key, scope.rules, self, billed, seen, held)

@@ -35,6 +35,7 @@ OUTPUT = 4096
 _TRUST = 8  # it is forgotten when there were so many answers for each call in flight: the first
 _LEAST = 256  # to come back are the short ones; and not before so many in all
 _MEMORY = 4096  # what was learned counts as so many of the latest answers
+_TOGETHER = 8  # so many lessons at a time, once enough is known: a third of the price
 _FADE = 0.9998  # the longest answer is forgotten by half in 3,500
 _EXTRA = 0.45  # deviations reserved for each: those of other processes are not in our margin
 _SHARED = 3.0  # deviations of the sum kept free
@@ -45,11 +46,13 @@ class Estimate:
     """What one scope's calls have taught. Threads may share it: what one of them overwrites of
     another's is one lesson less."""
 
-    __slots__ = ("_first", "_mean", "_second", "_seen", "_spread", "_third", "ratio", "tail")
+    __slots__ = ("_first", "_fresh", "_mean", "_second", "_seen", "_spread", "_third", "ratio",
+                 "tail")  # fmt: skip
 
     def __init__(self) -> None:
         self.ratio = RATIO
         self.tail = 0.0
+        self._fresh: list[tuple[int, int | None, int | None]] = []  # not yet learned
         self._seen = 0
         self._first = self._second = self._third = 0.0  # the moments of the answers' lengths
         self._mean = self._spread = 0.0  # of those in flight
@@ -80,22 +83,30 @@ class Estimate:
 
     def learn(self, size: int, prompt_tokens: int | None, completion_tokens: int | None) -> None:
         """A call has ended, and was billed so much; None where nobody said."""
-        if completion_tokens is not None:
-            self._learn_output(completion_tokens)
-        if prompt_tokens and size:
+        fresh = self._fresh
+        fresh.append((size, prompt_tokens, completion_tokens))
+        if len(fresh) < _TOGETHER and self._seen > _LEAST:
+            return
+        self._fresh = []
+        if outputs := [tokens for _, _, tokens in fresh if tokens is not None]:
+            self._learn_outputs(outputs)
+        if prompt_tokens and size:  # of several one stands for all
             self._learn_ratio(prompt_tokens / size)
 
-    def _learn_output(self, tokens: int) -> None:
-        self._seen = seen = self._seen + 1
-        weight = 1 / min(seen, _MEMORY)
-        self._first = max(self._first + weight * (tokens - self._first), 1e-9)
-        self._second += weight * (tokens * tokens - self._second)
-        self._third += weight * (tokens * tokens * tokens - self._third)
-        self.tail = max(tokens, self.tail * _FADE)
-        if seen < _LEAST or seen & 7 == 0:  # later it hardly moves
-            mean = self._second / self._first
-            self._spread = spread = max(self._third / self._first - mean * mean, 0.0) ** 0.5
-            self._mean = mean + _EXTRA * spread
+    def _learn_outputs(self, outputs: list[int]) -> None:
+        many = len(outputs)
+        self._seen = seen = self._seen + many
+        share = 1 / min(seen, _MEMORY)
+        squares = [tokens * tokens for tokens in outputs]
+        cubes = [tokens * square for tokens, square in zip(outputs, squares, strict=True)]
+        old = 1 - share * many
+        self._first = max(self._first * old + share * sum(outputs), 1e-9)
+        self._second = self._second * old + share * sum(squares)
+        self._third = self._third * old + share * sum(cubes)
+        self.tail = max(*outputs, self.tail * _FADE**many)
+        mean = self._second / self._first
+        self._spread = spread = max(self._third / self._first - mean * mean, 0.0) ** 0.5
+        self._mean = mean + _EXTRA * spread
 
     def _learn_ratio(self, ratio: float) -> None:
         """Go after the ratio that nine of ten do not exceed."""

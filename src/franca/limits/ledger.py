@@ -75,7 +75,7 @@ class Ledger:
         if quiet and self._fits(now, rules, amounts, margins):
             self.now = now
             self._grant(now, rules, id_, amounts, owner)
-            return Verdict(True, now, busy=len(self.granted))
+            return Verdict(True, now, 0, True, False, len(self.granted))
         return self._ask(now, rules, id_, amounts, margins, patience, owner)
 
     def _ask(
@@ -98,7 +98,7 @@ class Ledger:
             return Verdict(False, now, due - now, known, queued=True)
         if not self.queue and self._fits(now, rules, amounts, margins):
             self._grant(now, rules, id_, amounts, owner)
-            return Verdict(True, now, busy=len(self.granted))
+            return Verdict(True, now, 0, True, False, len(self.granted))
         due, known = self._due(now, rules, amounts, margins)
         if due - now > patience or patience <= 0:
             return Verdict(False, now, due - now, known)
@@ -189,13 +189,13 @@ class Ledger:
     def _grant(
         self, now: int, rules: Rules, id_: str, amounts: tuple[int, ...], owner: Any
     ) -> None:
-        total = []
+        used = []
         for place, ring in enumerate(self.rings):
             ring.counts[ring.last % RING] += amounts[place]
-            ring.used = used = ring.used + amounts[place]
-            total.append(used)
+            ring.used = total = ring.used + amounts[place]
+            used.append(total)
         expires = now + rules.keep
-        self.granted[id_] = Granted(expires, now, amounts, tuple(total), owner)
+        self.granted[id_] = Granted(expires, now, amounts, tuple(used), owner)
         if expires < self.expiry:
             self.expiry = expires
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from franca.limits.estimate import Estimate
-from franca.limits.model import SECOND, Lease, Rules, Store, Window
+from franca.limits.model import SECOND, Rules, Store, Window
 from franca.limits.opening import open_store
 from franca.settings.target import Counting, Target
 
@@ -24,12 +24,14 @@ _lock = threading.Lock()
 
 class Learned:
     """What the calls of one scope have taught, shared by all its clients in this process: what to
-    expect of one, and how many were in flight when it was last asked."""
+    expect of one, how many were in flight when it was last asked, and for how many replies the
+    vendor has not spoken of limits."""
 
-    __slots__ = ("__weakref__", "busy", "estimate")
+    __slots__ = ("__weakref__", "busy", "estimate", "silent")
 
     def __init__(self) -> None:
-        self.estimate, self.busy = Estimate(), 0
+        self.estimate = Estimate()
+        self.busy = self.silent = 0
 
 
 _learned: WeakValueDictionary[str, Learned] = WeakValueDictionary()
@@ -59,12 +61,14 @@ class Scope:
     plan: tuple[tuple[int, int], ...] = field(repr=False)
     learned: Learned = field(repr=False, compare=False)
 
-    def lease(self, prompt: int, output: int, margin: int) -> Lease:
-        """A lease on a request with so many tokens; `margin` is what its answer may exceed
-        `output` by. More than a limit is the whole of it: the estimate may err."""
+    def reserve(
+        self, prompt: int, output: int, margin: int
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """A lease's amounts and margins for a request with so many tokens; `margin` is what its
+        answer may exceed `output` by. More than a limit is the whole of it: estimates err."""
         counts, margins = (1, prompt + output, prompt, output), (0, margin, 0, margin)
         amounts = [limit if counts[what] > limit else counts[what] for what, limit in self.plan]
-        return Lease(tuple(amounts), tuple([margins[what] for what, _ in self.plan]))
+        return tuple(amounts), tuple([margins[what] for what, _ in self.plan])
 
     def amounts(self, prompt: int, output: int) -> tuple[int, ...]:
         """One request of so many tokens, as the windows count it."""

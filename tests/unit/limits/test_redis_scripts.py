@@ -253,6 +253,20 @@ def test_who_knows_another_state_changes_nothing(book: Book, how: str) -> None:
     assert book.names() == []
 
 
+def test_a_queue_that_the_server_dropped_begins_anew(book: Book) -> None:
+    first, second, third, fourth = (Lease((1, 10)) for _ in range(4))
+    for lease in (first, second, third, fourth):
+        book.reserve(EPOCH, lease)
+    book.server.command("DEL", book.scope.queue)  # as where memory is short
+    again = book.reserve(EPOCH + 1, fourth)
+    assert (again.queued, book.look(EPOCH + 1).waiting) == (True, 1)
+    book.settle(EPOCH + 2, first, (1, 10))
+    assert book.reserve(EPOCH + 3, fourth).granted
+    assert not book.reserve(EPOCH + 3, third).granted
+    book.settle(EPOCH + 4, second, (1, 10))
+    assert book.reserve(EPOCH + 5, third).granted
+
+
 class Member:
     """One of those who put back what was forgotten."""
 

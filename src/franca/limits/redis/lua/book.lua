@@ -144,9 +144,20 @@ local function leave(which, record)
 end
 book.leave = leave
 
+-- The server dropped the queue, for lack of memory: who asks again gets a new place.
+local function dissolve()
+  local all = redis.call('HGETALL', KEYS[1])
+  for k = 1, #all, 2 do
+    if all[k]:sub(1, 1) ~= ':' and struct.unpack('<d', all[k + 1]) == 0 then put(all[k], false) end
+  end
+  s[$WAITING] = 0
+  for i = 1, windows do s[$EACH * i + $QUEUED] = 0 end
+end
+
 function book.pump()
   while s[$WAITING] > 0 do
     local first = redis.call('LINDEX', KEYS[2], 0)
+    if not first then return dissolve() end
     local head = record_of(first)
     if not fits(head, 4) then return end
     leave(first, head)
