@@ -51,6 +51,8 @@ class Permit(Lease):
         scope.learned.busy = self.busy
         scope.learned.estimate.learn(self._size, prompt, output)
         seen, held = self._heard(headers) if headers else ((), 0)
+        if prompt is output is None:
+            return self._settle(self.amounts, seen, held)
         if prompt is None:
             prompt = self._prompt
         elif not scope.cached and usage is not None:
