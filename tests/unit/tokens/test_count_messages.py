@@ -167,7 +167,11 @@ def test_what_a_choice_a_schema_and_thinking_add() -> None:
     assert total("hi", "claude-sonnet-4-5", tools=[OPENAI_TOOL], tool_choice="auto") == plain
     assert total("hi", response_format=schema) > total("hi")
     assert total("hi", response_format={"type": "json_object"}) == total("hi")
-    assert total("hi", "claude-sonnet-4-5", thinking=True) > total("hi", "claude-sonnet-4-5")
+    silent = total("hi", "claude-sonnet-4-5")
+    for thinking in (True, "low", {"type": "enabled", "budget_tokens": 1024}):
+        assert total("hi", "claude-sonnet-4-5", thinking=thinking) > silent
+    for thinking in (None, False, "none", {"type": "disabled"}):
+        assert total("hi", "claude-sonnet-4-5", thinking=thinking) == silent
 
 
 def test_thoughts_count_where_they_are_read_again() -> None:
