@@ -32,7 +32,11 @@ def complete(
             yield permit.kept()
         raise
     if permit is not None:
-        yield permit.answered(result.usage, reply.headers)
+        settle = permit.answered(result.usage, reply.headers)
+        if settle.store.local:  # as `acquire` has it
+            settle.store.perform(settle)
+        else:
+            yield settle
     return result
 
 

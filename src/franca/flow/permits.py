@@ -63,20 +63,22 @@ class Permit(Lease):
     def told(self, headers: Mapping[str, str]) -> Settle | None:
         """What a stream's headers say, now: at its end they would be old. None where they would
         change nothing."""
-        scope = self.scope
-        seen, held = read(headers, scope.rules)
-        windows = scope.rules.windows
-        if not held and all(w.limit >= windows[w.window].limit < w.remaining * 2 for w in seen):
+        seen, held = self._heard(headers)
+        if not (seen or held):
             return None
+        scope = self.scope
         return Settle(scope.store, scope.key, scope.rules, Lease(()), None, seen, held)
 
     def _heard(self, headers: Mapping[str, str]) -> tuple[tuple[Seen, ...], int]:
-        """What the vendor says of its limits; one that never does is listened to now and then."""
-        learned = self.scope.learned
+        """What the vendor says of its limits, where it can lower ours. While it does not, only one
+        reply of eight is read."""
+        learned, windows = self.scope.learned, self.scope.rules.windows
         learned.silent += 1
         if learned.silent > 8 and learned.silent & 7:
             return (), 0
         seen, held = read(headers, self.scope.rules)
+        if seen and all(w.limit >= windows[w.window].limit <= w.remaining * 2 for w in seen):
+            seen = ()
         if seen or held:
             learned.silent = 0
         return seen, held

@@ -44,8 +44,9 @@ class MemoryStore:
 
     def perform(self, ask: Ask) -> Answer:
         """Answer at once."""
-        book = self._books.get((ask.key, ask.rules.shape)) or self._book(ask)
-        ledger, rules = book.ledger, ask.rules
+        rules = ask.rules
+        book = self._books.get((ask.key, rules.shape)) or self._book(ask)
+        ledger = book.ledger
         with book.lock:
             now = self._clock()
             if isinstance(ask, Reserve):

@@ -124,20 +124,21 @@ def failure(wire: str, status: int, message: str | None) -> JSON:
 
 
 def rate_headers(wire: str, status: int) -> dict[str, str]:
-    """Request id and rate limits, as the wire's vendor sends them."""
-    left = "0" if status == 429 else "99"
+    """Request id and rate limits, as the wire's vendor sends them: so high that a client which
+    obeys them is not slowed."""
+    left = "0" if status == 429 else "999999"
     if wire == ANTHROPIC:
         return {
             "request-id": f"req_sim_{next(_numbers)}",
-            "anthropic-ratelimit-requests-limit": "100",
+            "anthropic-ratelimit-requests-limit": "1000000",
             "anthropic-ratelimit-requests-remaining": left,
             "anthropic-ratelimit-requests-reset": "2030-01-01T00:00:00Z",
         }
     return {
         "x-request-id": f"req_sim_{next(_numbers)}",
-        "x-ratelimit-limit-requests": "100",
+        "x-ratelimit-limit-requests": "1000000",
         "x-ratelimit-remaining-requests": left,
-        "x-ratelimit-reset-requests": "600ms",
+        "x-ratelimit-reset-requests": "0s",
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
-from struct import pack
+from struct import pack, unpack
 from typing import Any
 
 import msgspec
@@ -107,17 +107,24 @@ class Reply:
         lost: the state is not the one the client knew, and nothing was changed.
         epoch, seq: of the state that is; "" where there is none.
         values: the rest, in the script's own order.
+        texts: the members, of `renew`.
     """
 
     lost: bool
     epoch: str
     seq: int
-    values: list[Any]
+    values: tuple[int, ...]
+    texts: tuple[str, ...] = ()
 
 
-def read(raw: list[Any]) -> Reply:
+def read(raw: bytes | list[Any]) -> Reply:
     """A script's answer."""
-    return Reply(raw[0] == 0, raw[1].decode(), raw[2], raw[3:])
+    texts: tuple[str, ...] = ()
+    if not isinstance(raw, bytes):
+        texts, raw = tuple(text.decode() for text in raw[1]), raw[0]
+    epoch, _, numbers = raw.partition(b"\0")
+    seq, *values = unpack(f"<{len(numbers) // 8}q", numbers)
+    return Reply(not values, epoch.decode(), seq, tuple(values), texts)
 
 
 def _command(
@@ -203,7 +210,7 @@ def renew(
 
 def members(reply: Reply) -> list[str]:
     """The answer to `renew`: who lives."""
-    return [member.decode() for member in reply.values[0]]
+    return list(reply.texts)
 
 
 @dataclass(slots=True, frozen=True)

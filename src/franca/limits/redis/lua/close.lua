@@ -26,5 +26,6 @@ end
 if rung then
   for k = 1, #rung, 2 do redis.call('PUBLISH', rung[k], rung[k + 1]) end
 end
-answer[1], answer[2], answer[3] = 1, epoch, s[$SEQ]
+answer = epoch .. '\0' .. struct.pack('<' .. string.rep('i8', #answer + 1), s[$SEQ], unpack(answer))
+if texts then return {answer, texts} end
 return answer

@@ -1,6 +1,9 @@
 -- A script is this file, its own and close.lua; `-- include NAME` stands for that file.
 -- A name after a dollar is a number: scripts.py has them all.
 --
+-- The answer is one text: the epoch of the state that is ('': none), a zero, and numbers: the seq,
+-- then what the script itself answers; where that is nothing at all, the state was not the one known.
+--
 -- ARGV: the layout of what follows it, what is asked, and where it is about many leases, those.
 -- Asked are six texts:
 --   the epoch known ('': none), the epoch proposed, the lease's id ('' where it is about none),
@@ -26,7 +29,7 @@ local read = redis.call('HMGET', KEYS[1], ':head', id)
 local s, epoch, fresh = nil, ask[2], not read[1]
 local clock, before = now, 0
 if fresh then
-  if ask[1] ~= '' then return {0, '', 0} end
+  if ask[1] ~= '' then return '\0' .. struct.pack('<i8', 0) end
   s = {}
   for place = 1, $HEAD + $EACH * windows do s[place] = 0 end
   s[$EXPIRY] = $FOREVER
@@ -35,7 +38,7 @@ else
   s = {struct.unpack(ask[4], read[1])}
   epoch, before = s[$HEAD + $EACH * windows + 1], s[$NOW]
   if ask[1] ~= '' and (ask[1] ~= epoch or s[$SEQ] < ask[own + 2]) then
-    return {0, epoch, s[$SEQ]}
+    return epoch .. '\0' .. struct.pack('<i8', s[$SEQ])
   end
   if before > now then now = before end
 end
@@ -45,7 +48,7 @@ local set, gone     -- of the book: fields and values to write, fields to delete
 local rung          -- who was granted before it was promised: owner, id, ...
 local touch = fresh -- whether the keys' time to live is to be counted anew
 local counts, book  -- see cells.lua and book.lua
-local answer
+local answer, texts -- numbers; and a list of texts, if any
 
 -- Whether there is room for what list[first + 1] and so on say: amounts, then margins.
 local function fits(list, first)

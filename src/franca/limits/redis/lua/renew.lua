@@ -17,5 +17,5 @@ s[$NOW], now = before, clock -- as in Ledger.renew, this moves nothing else
 redis.call('ZADD', KEYS[3], string.format('%.0f', clock + ask[$LEASE]), ask[6])
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', clock))
 redis.call('PEXPIRE', KEYS[3], math.floor(ask[$LEASE] / 1000) + 1)
-answer = {1, epoch, 0, redis.call('ZRANGE', KEYS[3], 0, -1)}
+answer, texts = {1}, redis.call('ZRANGE', KEYS[3], 0, -1)
 touch = true

@@ -55,4 +55,4 @@ end
 book.pump()
 local awaited = 0
 for _ in pairs(back[2]) do awaited = awaited + 1 end
-answer = {1, epoch, 0, awaited}
+answer = {awaited}
