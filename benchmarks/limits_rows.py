@@ -43,7 +43,7 @@ def admitted_skewed(bench: Bench) -> Iterator[Row]:
 
 def _admitted(bench: Bench, title: str, *, skewed: bool) -> Iterator[Row]:
     def on(subject: Subject) -> Records:
-        place, workers = bench.place(subject.store), shape(subject.store)
+        place, workers = bench.place(subject.store), shape(bench, subject.store)
         load = Load(
             "adversary", place, LIMITS, bench.span, bench.key(), workers,
             subject.name, subject.python, skewed, {"spans": 3},
@@ -77,7 +77,11 @@ def saturated(bench: Bench) -> Iterator[Row]:
     spans = 3 if bench.quick else 5
 
     def on(subject: Subject) -> Records:
-        place, workers, limits = bench.place(subject.store), shape(subject.store), dict(LIMITS)
+        place, workers, limits = (
+            bench.place(subject.store),
+            shape(bench, subject.store),
+            dict(LIMITS),
+        )
         if subject.name == OURS:
             limits |= {"requests/steady": LIMITS["requests"], "slots": SLOTS}
         load = Load(

@@ -68,6 +68,11 @@ class Run:
         self.record(scope, worker, grant)
         return grant
 
+    def look(self, scope: str) -> list[int]:
+        """The time, and what is counted of each window."""
+        seen = self.subject.look(scope)
+        return [seen.now, *seen.used]
+
     def outcome(self, weight: int) -> int | None:
         """What a call is billed: under faults seldom all that was reserved, and some are unsent."""
         if self.job["kind"] != "fault":
@@ -203,11 +208,9 @@ def main() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    looks = {}
-    if job.get("look"):
-        for scope in job["limits"]:
-            seen = subject.look(scope)
-            looks[scope] = [seen.now, *seen.used]
+    looks: dict[str, list[int]] = {}
+    for number, scope in enumerate(job["limits"] if job.get("look") else ()):
+        guarded(run, lambda run, scope, _: looks.update({scope: run.look(scope)}), scope, number)
     os.write(out, f"{json.dumps({'errors': run.errors, 'looks': looks})}\n".encode())
     os._exit(0)  # a library's own threads are no reason to stay
 
