@@ -123,7 +123,17 @@ class InvalidRequestError(CallError):
 
 
 class ContextLengthError(InvalidRequestError):
-    """The prompt and the room for the answer do not fit into the model's context."""
+    """The prompt and the room for the answer do not fit into the model's context.
+
+    Attributes:
+        needs, limit, reserve: tokens of the prompt at the least, of the context, and of it for the
+            answer, where franca found out itself before anything was sent; None where the vendor
+            said so.
+    """
+
+    needs: int | None = None
+    limit: int | None = None
+    reserve: int | None = None
 
 
 class NotFoundError(InvalidRequestError):

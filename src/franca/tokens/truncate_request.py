@@ -1,0 +1,135 @@
+"""A call fitted to where it goes: what `fit` has to know, read from the request and its target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from math import inf
+from typing import Any
+
+from franca.backends import ANTHROPIC_MESSAGES
+from franca.errors import ContextLengthError
+from franca.settings.target import Target
+from franca.tokens.families import family_of
+from franca.tokens.messages import count_messages_tokens, message_tokens
+from franca.tokens.truncate import ContextLengthControl, Truncation, fit
+from franca.tokens.truncate_sizes import Count, remembered, surely_fits
+from franca.types import ChatRequest, Message
+from franca.wire import encode
+
+SHARE = 8
+"""One part in so many of the context is left for an answer whose length nobody named."""
+_AROUND = 2000
+"""Tokens at most that vendors add to a prompt: around the tools, for thinking, for a schema."""
+_counters: dict[str, Count] = {}
+
+
+def fit_request(
+    request: ChatRequest,
+    target: Target,
+    control: ContextLengthControl,
+    *,
+    keep_prefix: bool | None = None,
+    cut: bool = False,
+) -> tuple[ChatRequest, Truncation | None]:
+    """The request with its messages fitted to the target's context, and what was left out.
+
+    The very same request where nothing has to go, where `control` is `none`, or where the target's
+    context is not known.
+
+    Args:
+        control, cut: see `fit`.
+        keep_prefix: see `fit`; None: where the request asks for prompt caching.
+
+    Raises:
+        ContextLengthError: what must stay does not fit. And as `fit`.
+    """
+    limit = target.context_length
+    if control == "none" or limit is None:
+        return request, None
+    reserve = answer_room(target, request.params)
+    most = _most_around(request.params)
+    if surely_fits(request.messages, limit - reserve - most):
+        return request, None
+    if keep_prefix is None:
+        keep_prefix = asks_for_caching(request)
+    try:
+        fitted = fit(
+            request.messages,
+            limit=limit,
+            control=control,
+            count=counter(target),
+            overhead=_around(request.params, target),
+            reserve=reserve,
+            keep_prefix=keep_prefix,
+            cut=cut,
+            bound=_unknown,  # looked at above, before anything was counted
+        )
+    except ContextLengthError as error:
+        error.backend, error.endpoint_id = target.backend, target.endpoint_id
+        raise
+    if fitted.truncation is None:
+        return request, None
+    return replace(request, messages=fitted.messages), fitted.truncation
+
+
+def _unknown(_: Message) -> float:
+    return inf
+
+
+def counter(target: Target) -> Count:
+    """The count of a message for a target's model, remembered for the life of the process."""
+    family = family_of(target.model_id, target.backend)
+    known = _counters.get(family.name)
+    if known is None:
+        known = remembered(lambda message: message_tokens(message, family))
+        _counters[family.name] = known
+    return known
+
+
+def answer_room(target: Target, params: Mapping[str, Any]) -> int:
+    """The tokens to leave for the answer: `max_tokens`, else what the wire is going to send in its
+    place, else an eighth of the context, at most `max_output_tokens`."""
+    given, most = params.get("max_tokens"), target.max_output_tokens
+    if isinstance(given, int) and given > 0:
+        return given
+    if target.wire == ANTHROPIC_MESSAGES:
+        return most or target.quirks.default_max_tokens
+    share = (target.context_length or 0) // SHARE
+    return min(share, most) if most else share
+
+
+def asks_for_caching(request: ChatRequest) -> bool:
+    """Whether the request marks what is to be cached, or names a cache."""
+    params = request.params
+    if params.get("prompt_cache_key") or "cache_control" in (params.get("extra_body") or ()):
+        return True
+    if any("cache_control" in tool for tool in params.get("tools") or ()):
+        return True
+    return any(map(_marked, request.messages))
+
+
+def _marked(message: Message) -> bool:
+    if "cache_control" in (message.extra or ()):
+        return True
+    parts = message.content if isinstance(message.content, list) else ()
+    return any("cache_control" in (getattr(part, "extra", None) or ()) for part in parts)
+
+
+def _around(params: Mapping[str, Any], target: Target) -> int:
+    no_messages: Iterable[Message] = ()
+    return count_messages_tokens(
+        messages=no_messages,
+        tools=params.get("tools"),
+        model=target.model_id,
+        backend=target.backend,
+        response_format=params.get("response_format"),
+        thinking=bool(params.get("thinking")),
+        tool_choice=params.get("tool_choice"),
+        wire=target.wire,
+    )
+
+
+def _most_around(params: Mapping[str, Any]) -> int:
+    named = [params[name] for name in ("tools", "response_format") if params.get(name)]
+    return _AROUND + (3 * len(encode(named)) if named else 0)
