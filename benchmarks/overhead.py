@@ -197,6 +197,8 @@ def alone(ours: Worker, url: str, share: float) -> Iterator[Row]:
     made = 2000
     each = (ours.measure("factory", url, made, 0) or 0) / made * 1e6
     yield Row("factory call after the first", "µs", each, 50, "≤ 50 µs", each)
+    added = (ours.measure("limits", url, int(20_000 * share), 0) or 0) * 1e6
+    yield Row("limits, memory store, a call", "µs", added, 15, "≤ 15 µs", added)
     calls = int(10_000 * share)
     grown = ours.measure("memory", url, calls, 0) or 0
     yield Row(f"memory after {calls:,} calls", "KB", grown, 1024, "≤ 1024 KB", grown)
@@ -267,7 +269,7 @@ def measure(options: argparse.Namespace) -> Iterator[Row]:
             yield from importing(workers, times)
         if options.only in "cold start to the first answer":
             yield from cold(workers, urls["whole"], times)
-        if options.only in "factory call, memory":
+        if options.only in "factory call, limits, memory":
             yield from alone(workers[0], urls["whole"], share)
 
 

@@ -76,12 +76,12 @@ class Sdk(Subject):
 
 
 class Franca(Subject):
-    """This project."""
+    """This project, with limits on that nobody reaches."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._franca = load("franca")
-        self._client = self.make()
+        self._client = self._limited(self._franca.create_chat_client, "local", self.v1)
         self._aclient: Any = None
         self._anthropic: Any = None
 
@@ -89,11 +89,22 @@ class Franca(Subject):
         create = self._franca.create_chat_client
         return create("local", model="m", base_url=self.v1, api_key="x")
 
+    def _limited(self, create: Any, backend: str, base_url: str) -> Any:
+        place = {"base_url": base_url, "api_key": "x", "rpm": 10**8, "tpm": 10**12}
+        return create(backend, model="m", endpoints=[{**place, "concurrent_requests": 10**6}])
+
     def _async(self) -> Any:
         if self._aclient is None:
             create = self._franca.create_async_chat_client
-            self._aclient = create("local", model="m", base_url=self.v1, api_key="x")
+            self._aclient = self._limited(create, "local", self.v1)
         return self._aclient
+
+    def limits(self, calls: int) -> float:
+        """CPU seconds that the limits add to a call's flow, which is fed a reply at once: the
+        median over rounds with and without, in turn."""
+        import flows
+
+        return flows.limits(calls)
 
     def sync(self) -> Any:
         return self._client.create_completion(MESSAGES).content
@@ -111,7 +122,7 @@ class Franca(Subject):
     def anthropic(self) -> Any:
         if self._anthropic is None:
             create = self._franca.create_chat_client
-            self._anthropic = create("anthropic", model="m", base_url=self.url, api_key="x")
+            self._anthropic = self._limited(create, "anthropic", self.url)
         return self._anthropic.create_completion(MESSAGES, max_tokens=1024).content
 
 

@@ -97,6 +97,8 @@ class Runner:
         call = getattr(subject, special or name, None)
         if call is None:
             return None
+        if name == "limits":
+            return call(calls)
         if special:
             return memory(call, calls) if name == "memory" else factory(call, calls)
         if name in ("aio", "astream"):
