@@ -17,6 +17,7 @@ ORDER = (
     "settings",
     "wire",
     "tokens",
+    "media",
     "limits",
     "flow",
     "transport",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from franca.chat_clients.aio_stream import AsyncChatStream
     from franca.chat_clients.client import AnthropicChatClient, ChatClient, OpenAIChatClient
     from franca.chat_clients.factory import create_async_chat_client, create_chat_client
+    from franca.chat_clients.format import aformat_messages, format_messages
     from franca.chat_clients.stream import ChatStream
 
 _HOMES = {
@@ -21,6 +22,7 @@ _HOMES = {
     "aio_stream": "AsyncChatStream",
     "client": "AnthropicChatClient ChatClient OpenAIChatClient",
     "factory": "create_async_chat_client create_chat_client",
+    "format": "aformat_messages format_messages",
     "stream": "ChatStream",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -34,8 +36,10 @@ __all__ = [
     "ChatStream",
     "OpenAIAsyncChatClient",
     "OpenAIChatClient",
+    "aformat_messages",
     "create_async_chat_client",
     "create_chat_client",
+    "format_messages",
 ]
 
 

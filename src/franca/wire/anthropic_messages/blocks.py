@@ -60,6 +60,8 @@ def read_block(block: JSON) -> Part:
 def read_exactly(block: Any) -> Part:
     """The part of a block of a history, which is written back as it was."""
     if not isinstance(block, dict):
+        if isinstance(block, Part):
+            return block  # one of ours, among dicts
         raise InvalidRequestError(f"a content block is {type(block).__name__}, not an object")
     part = read_block(block)
     if isinstance(part, TextPart) and not part.text.strip():

@@ -59,6 +59,8 @@ def read_part(block: Any) -> Part:
     """A part of a content list; what has no place of its own is a `NativePart`."""
     if isinstance(block, str):
         return TextPart(block)
+    if not isinstance(block, dict) and isinstance(block, Part):
+        return block  # one of ours, among dicts
     kind = block.get("type")
     reader = _READERS.get(kind) if isinstance(kind, str) else None
     part = reader(block) if reader else None

@@ -1,0 +1,99 @@
+"""Where a URL may lead: the checks of `fetch` that need no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from urllib.parse import quote, urljoin, urlsplit
+
+from franca.errors import InvalidRequestError
+from franca.settings.target import place
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+_CLOUDS_OWN = frozenset({IPv4Address("168.63.129.16")})  # Azure's wire server, at a public address
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(slots=True, frozen=True)
+class Place:
+    """A checked URL, taken apart.
+
+    Args:
+        shown: the URL without user, password and query, for messages.
+        host: the name to look up, and to verify the certificate against.
+        header: for `Host`. target: path and query, for the request line.
+    """
+
+    url: str
+    shown: str
+    secure: bool
+    host: str
+    port: int
+    header: str
+    target: str
+
+
+def parse(url: str) -> Place:
+    """The place that a URL names.
+
+    Raises:
+        InvalidRequestError: not http(s), no host, with a password, or no URL.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = (parts.hostname or "").rstrip(".")
+        host = host if ":" in host else host.encode("idna").decode("ascii")
+    except ValueError:
+        raise InvalidRequestError("a URL that cannot be read") from None
+    shown = place(url)
+    if parts.scheme not in _PORTS:
+        raise InvalidRequestError(f"{shown}: only http and https are fetched")
+    if not host or "%" in host:
+        raise InvalidRequestError(f"{shown}: no host")
+    if "@" in parts.netloc:
+        raise InvalidRequestError(f"{shown}: a URL with a user's name or password is not fetched")
+    header = f"[{host}]" if ":" in host else host
+    header += f":{port}" if port is not None else ""
+    target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+    target += f"?{quote(parts.query, safe='/%:@!$&()*+,;=~?[]')}" if parts.query else ""
+    secure = parts.scheme == "https"
+    return Place(url, shown, secure, host, port or _PORTS[parts.scheme], header, target)
+
+
+def redirected(origin: Place, location: str) -> Place:
+    """Where a redirect leads, checked as the first URL was; never from https to http."""
+    goal = parse(urljoin(origin.url, location.strip()))
+    if origin.secure and not goal.secure:
+        raise InvalidRequestError(f"{origin.shown} leads from https to http")
+    return goal
+
+
+def check(addresses: Iterable[str], host: str) -> None:
+    """Refuse a name of which any address is not of the public internet.
+
+    Raises:
+        InvalidRequestError: names the host and never the address: that would map the network.
+    """
+    if not all(is_public(address) for address in addresses):
+        raise InvalidRequestError(f"{host} is not on the public internet: it is not fetched")
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one of the public internet: not private, loopback, link-local (the
+    clouds' metadata), shared (CGNAT), multicast or reserved; nor one of these inside IPv6."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, IPv6Address):
+        inner = ip.ipv4_mapped
+        if inner is None and ip in _NAT64:
+            inner = IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+        if ip.is_site_local or ip.sixtofour or ip.teredo or ip.scope_id:
+            return False
+    fit = ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+    return fit and ip not in _CLOUDS_OWN
