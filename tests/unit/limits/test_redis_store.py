@@ -404,7 +404,7 @@ def test_only_leases_that_live_are_renewed(
         said.clear()
         held.due = 0.0
         store.tend()
-        argv = [command.argv[-1] for command in said if command.script == "renew"]
+        argv = [command.given[-1] for command in said if command.script == "renew"]
         return msgspec.msgpack.decode(argv[0])
 
     assert sorted(renewed()) == sorted([lease.id, other.id])

@@ -62,6 +62,7 @@ class Scope:
     book: str
     queue: str
     members: str
+    given: tuple[bytes, ...] = field(repr=False)
     layouts: str = field(repr=False)
     rules: tuple[int, ...] = field(repr=False)
 
@@ -77,29 +78,31 @@ def scope_of(prefix: str, key: str, rules: Rules) -> Scope:
     flat = [rules.slots, rules.lease, rules.keep, 4 * longest, count]
     for window in rules.windows:
         flat += window.limit, window.span, window.width
-    return Scope(f"{tag}:b", f"{tag}:q", f"{tag}:m", "\0".join(layouts), tuple(flat))
+    keys = [f"{tag}:{name}" for name in ("b", "q", "m")]
+    given = b"2", keys[0].encode(), keys[1].encode()
+    return Scope(*keys, given, "\0".join(layouts), tuple(flat))
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class Known:
     """What a client knows of a scope's state: which one it is ("" for none yet), how many grants
-    of it there were, and the name of the one to begin where there is none."""
+    of it there were, and the name of the one to begin where there is none. Never changed: several
+    threads read it."""
 
     epoch: str = ""
     seen: int = 0
     proposal: str = ""
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class Command:
-    """One call of a script."""
+    """One call of a script: how many keys, the keys, the arguments."""
 
     script: str
-    keys: tuple[str, ...]
-    argv: tuple[bytes, ...]
+    given: tuple[bytes, ...]
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class Reply:
     """What a script answered.
 
@@ -140,7 +143,7 @@ def _command(
     texts = f"{known.epoch}\0{known.proposal}\0{id_}\0{scope.layouts}\0{text}\0".encode()
     figures = (*scope.rules, -1 if now is None else now, known.seen, *numbers)
     packed = texts + pack(f"<{len(figures)}d", *figures)
-    return Command(script, (scope.book, scope.queue), (_layout(len(figures)), packed))
+    return Command(script, (*scope.given, _layout(len(figures)), packed))
 
 
 @cache
@@ -203,9 +206,8 @@ def renew(
     scope: Scope, known: Known, member: str, ids: list[str], now: int | None = None
 ) -> Command:
     """Ledger.renew; and the member lives."""
-    command = _command("renew", scope, known, "", now, member)
-    keys, argv = (*command.keys, scope.members), (*command.argv, _encode(ids))
-    return Command(command.script, keys, argv)
+    _, book, queue, *argv = _command("renew", scope, known, "", now, member).given
+    return Command("renew", (b"3", book, queue, scope.members.encode(), *argv, _encode(ids)))
 
 
 def members(reply: Reply) -> list[str]:
@@ -250,7 +252,7 @@ def restore(
     asked = Known("", known.seen, known.proposal)
     command = _command("restore", scope, asked, "", now, member, (span,))
     more = b"".join(map(_encode, (known.epoch, expected, channel, rows)))
-    return Command(command.script, command.keys, (*command.argv, more))
+    return Command(command.script, (*command.given, more))
 
 
 def awaited(reply: Reply) -> int:
