@@ -3,13 +3,18 @@
 import asyncio
 import gc
 import os
+import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -34,7 +39,7 @@ from franca.limits.redis import RedisStore, scripts
 from franca.limits.redis import link as links
 from franca.limits.redis.link import Away, Link
 from franca.limits.redis.scripts import Command, Known, Reply
-from franca.testing.redis_server import RedisServer
+from franca.testing.redis_server import RedisServer, redis_binary
 
 RULES = Rules((Window("requests", 100), Window("tokens", 1000)))
 ONE = Rules((Window("requests", 100),), slots=1)
@@ -339,6 +344,91 @@ def test_a_cluster(needs_redis: None, key: str) -> None:
         }
         assert len(slots) == 1
         store.close()
+
+
+@pytest.fixture
+def encrypted(redis_server: RedisServer, tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """A port where the server speaks TLS, and its certificate."""
+    if (openssl := shutil.which("openssl")) is None:
+        pytest.skip("no openssl on the PATH to make a certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = [openssl, "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2"]
+    command += ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    loop = asyncio.new_event_loop()
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(1 << 16):
+                writer.write(data)
+        writer.close()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", redis_server.port)
+        await asyncio.gather(pipe(reader, back), pipe(there, writer))
+
+    relaying = asyncio.start_server(relay, "127.0.0.1", 0, ssl=context)
+    server = loop.run_until_complete(relaying)
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    yield server.sockets[0].getsockname()[1], certificate
+    loop.call_soon_threadsafe(server.close)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(30)
+
+
+def test_tls(encrypted: tuple[int, Path], store: RedisStore, key: str) -> None:
+    port, certificate = encrypted
+    safe = RedisStore(f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={certificate}")
+    assert ask(safe, key, RULES, Lease((1, 10))).granted
+    asyncio.run(safe.aperform(Reserve(safe, key, RULES, Lease((1, 10)))))
+    assert look(store, key).used == (2, 20)
+    safe.close()
+    unknown = RedisStore(f"rediss://127.0.0.1:{port}/0")
+    with pytest.raises(SettingsError, match="certificate is not trusted"):
+        look(unknown, key)
+    with pytest.raises(SettingsError, match="certificate is not trusted"):
+        asyncio.run(unknown.aperform(Look(unknown, key, RULES)))
+
+
+@pytest.fixture
+def sentinel(own_server: RedisServer, tmp_path: Path) -> Iterator[str]:
+    """The URL of a service that one Sentinel knows."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = tmp_path / "sentinel.conf"
+    config.write_text(
+        f"port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {own_server.port} 1\n"
+    )
+    binary = redis_binary()
+    assert binary
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen([binary, config, "--sentinel"], stdout=quiet, stderr=quiet) as process:
+        yield f"redis+sentinel://127.0.0.1:1,127.0.0.1:{port}/main/0"  # the first is not there
+        process.kill()
+
+
+def test_a_service_behind_sentinels(own_server: RedisServer, sentinel: str, key: str) -> None:
+    link = Link(sentinel)
+    command = scripts.look(scripts.scope_of("franca", key, RULES))
+    until(lambda: isinstance(link.call(command), Reply))
+    link.close()
+    store = RedisStore(sentinel)
+    assert ask(store, key, RULES, Lease((1, 10))).granted
+    lease = Lease((1, 10))
+    asyncio.run(store.aperform(Reserve(store, key, RULES, lease)))
+    store.perform(Settle(store, key, RULES, lease, (1, 3)))
+    assert look(RedisStore(own_server.url), key).used == (2, 13)
+    store.close()
+    unknown = Link(sentinel.replace("/main/", "/other/"))
+    assert isinstance(unknown.call(command), Away)
+    own_server.kill()
+    assert isinstance(link.call(command), Away)
+    link.close()
 
 
 def test_a_forked_child_speaks_for_itself(store: RedisStore, key: str) -> None:
