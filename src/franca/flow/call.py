@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 
 from franca.errors import CallError, ConnectionError, TimeoutError
 from franca.flow.admit import Admitted, admit
+from franca.flow.billing import bill
 from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send
 from franca.flow.permits import Permit
 from franca.settings.target import Target
@@ -31,6 +32,7 @@ def complete(
         if permit is not None:
             yield permit.kept()
         raise
+    result._bill = bill(target)
     if permit is not None:
         settle = permit.answered(result.usage, reply.headers)
         if settle.store.local:  # as `acquire` has it
@@ -47,7 +49,7 @@ def stream(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect,
         CallError: as `complete`, and for a stream that breaks before anything is visible.
     """
     (target, permit), reply = yield from _answer(request, targets)
-    reader = StreamReader(target)
+    reader = StreamReader(target, bill(target))
     deltas: list[ChatDelta] = []
     ended = False
     try:

@@ -81,9 +81,10 @@ _WHAT = {"requests": 0, "requests/1": 0, "tokens": 1, "input_tokens": 2, "output
 
 def scope(target: Target) -> Scope | None:
     """The target's, made once; None where nothing is limited."""
-    if not target.scope:
-        target.scope.append(_make(target))
-    return target.scope[0]
+    try:
+        return target.kept["limits"]
+    except KeyError:
+        return target.kept.setdefault("limits", _make(target))
 
 
 def scopes(targets: Iterable[Target]) -> Iterator[Scope]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from franca.backends import BACKENDS, QUIRK_NAMES, Quirks, Row
 from franca.settings.counting import LIMITS, counting
+from franca.settings.price_form import read_prices
 from franca.settings.target import Endpoint, Secret, Target
 from franca.settings.wires import is_plain, kind_of, quirks_of, wire_of
 from franca.types import BackendType, EndpointType
@@ -159,6 +160,8 @@ class Builder:
         self._settings = {e.id: e for e in document.endpoints if e.enabled}
         self._limits = document.rate_limit if _enabled(document) else None
         self._counting = counting(document.rate_limit)
+        section = document.franca.prices if document.franca else None
+        self._prices = read_prices(section, "franca.prices") if section else None
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
 
     def target(
@@ -183,6 +186,7 @@ class Builder:
             priority=binding.priority,
             weight=binding.weight,
             **self._figures(binding, settings),
+            prices=self._prices,
             context_length=model.context_length or None,
             max_output_tokens=model.max_output_tokens or None,
             max_image_dimension=model.max_image_dimension,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from franca.backends import OPENAI_CHAT, Quirks
+from franca.settings.price_form import Prices
 from franca.types import EndpointType
 
 
@@ -122,7 +123,8 @@ class Target:
         rpm, tpm, itpm, otpm: requests, tokens, input and output tokens a minute; rps: requests a
             second. None: no limit.
         counting: who counts them, None where limits are off.
-        scope: where `franca.limits` keeps what it made of these.
+        prices: the settings' own, None where they have none.
+        kept: where others keep what they made of this target, by their own names.
         endpoint_enabled etc. do not appear: what is off is not a target.
     """
 
@@ -148,9 +150,8 @@ class Target:
     native_multimodal: bool | None = None
     function_call_available: bool | None = None
     response_format_available: bool | None = None
-    scope: list[Any] = field(
-        default_factory=list, init=False, repr=False, compare=False, hash=False
-    )
+    prices: Mapping[str, Prices] | None = field(default=None, repr=False, compare=False)
+    kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def endpoint_id(self) -> str:

@@ -22,9 +22,6 @@ def get_token_counts(text: str, model: str = "", backend: Backend = None) -> int
     Args:
         model: its name, as vendors and clouds write it; of an unknown one `backend` decides, and
             without that OpenAI's o200k_base, which may be a fifth off.
-
-    Raises:
-        MissingExtraError: the tokenizers are not installed.
     """
     return text_tokens(text, family_of(model, backend))
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from unicodedata import normalize
 
-from franca.errors import MissingExtraError
 from franca.tokens.vocabulary import PACKED, ranks
 
 PIECE = 1 << 18
@@ -28,9 +27,6 @@ _COMPOSED = frozenset({"qwen3", "qwen35"})
 
 def count(vocabulary: str, text: str) -> int:
     """How many tokens the text has; special tokens spelt out in it are ordinary text.
-
-    Raises:
-        MissingExtraError: splintr is not installed.
     """
     return sum(map(len, _encoded(vocabulary, text)))
 
@@ -54,10 +50,8 @@ def _encoded(vocabulary: str, text: str) -> Iterator[Ids]:
 
 @cache
 def _encoder(vocabulary: str) -> Callable[[str], Ids]:
-    try:
-        import splintr
-    except ImportError:
-        raise MissingExtraError("splintr-rs", "tokens") from None
+    import splintr
+
     if vocabulary in PACKED:
         packed = splintr.Tokenizer.from_bytes(ranks(vocabulary), PACKED[vocabulary].pattern)
         return lambda text: memoryview(packed.encode_flat(text)).cast("I")

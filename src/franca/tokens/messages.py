@@ -56,7 +56,6 @@ def get_message_token_counts(
 
     Raises:
         InvalidRequestError: a message of no known form.
-        MissingExtraError: the tokenizers are not installed.
     """
     family = family_of(model, backend)
     form = family.form

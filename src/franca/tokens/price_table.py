@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 from franca.backends import BACKENDS
-from franca.tokens.price_form import EXACT, RATES, Prices, Tier, read_prices
+from franca.settings.price_form import EXACT, RATES, Prices, Tier, read_prices
 
 BATCH = {"processing": "batch"}
 

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
 from franca.errors import SettingsError
-from franca.tokens.price_form import EXACT, Prices
+from franca.settings.price_form import EXACT, Prices
 from franca.tokens.price_table import BATCH, backend_of, find_prices, known_models
 from franca.types import ChatCompletion, Usage
 

@@ -7,11 +7,15 @@ The vendor's bytes are kept beside the fields (not as one of them, so that FastA
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from franca.types.enums import FinishReason
 from franca.types.messages import JSON, Part, ToolCall
+
+if TYPE_CHECKING:
+    from franca.tokens.prices import Cost
 
 
 class _Dumps:
@@ -23,8 +27,9 @@ class _Dumps:
 
 
 class _Raw(_Dumps):
-    __slots__ = ("_body",)
+    __slots__ = ("_bill", "_body")
     _body: bytes | list[bytes]
+    _bill: Callable[[Any], Cost | None]
 
     @property
     def raw(self) -> Any:
@@ -99,6 +104,12 @@ class ChatCompletion(_Raw):
     refusal: str | None = None
     choices: list[Choice] = field(default_factory=list)
     extra: JSON | None = None
+
+    @property
+    def cost(self) -> Cost | None:
+        """What the answer cost, in its vendor's currency; None where that is not known."""
+        bill = getattr(self, "_bill", None)
+        return None if bill is None else bill(self)
 
 
 @dataclass(slots=True)

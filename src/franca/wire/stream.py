@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from franca.errors import APIError, CallError, StreamInterrupted
 from franca.settings.target import Target
@@ -32,11 +33,15 @@ class StreamReader:
 
     A failure before anything was visible is the plain error, so that another endpoint may be
     tried; after it, `StreamInterrupted` with what arrived.
+
+    Args:
+        bill: from a result to what it cost.
     """
 
-    __slots__ = ("_broken", "_decoder", "_fold", "_target", "visible")
+    __slots__ = ("_bill", "_broken", "_decoder", "_fold", "_target", "visible")
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, bill: Callable[[ChatCompletion], Any] | None = None) -> None:
+        self._bill = bill
         self._decoder = Decoder()
         self._fold: Fold = wire(target.wire).Fold(target)
         self._target = target
@@ -61,7 +66,13 @@ class StreamReader:
         """What has arrived, folded. Raises what the stream broke with: a part is not the whole."""
         if self._broken is not None:
             raise self._broken
-        return self._fold.result()
+        return self._folded()
+
+    def _folded(self) -> ChatCompletion:
+        result = self._fold.result()
+        if self._bill is not None:
+            result._bill = self._bill
+        return result
 
     @property
     def done(self) -> bool:
@@ -81,7 +92,7 @@ class StreamReader:
     def _interrupted(self, error: CallError) -> StreamInterrupted:
         interrupted = StreamInterrupted(
             error.message,
-            partial=self._fold.result(),
+            partial=self._folded(),
             backend=self._target.backend,
             endpoint_id=self._target.endpoint_id,
             body=error.body,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from franca.errors import SettingsError
-from franca.tokens.price_form import Prices, read_prices
+from franca.settings.price_form import Prices, read_prices
 from franca.tokens.price_table import find_prices, own_table
 from franca.tokens.prices import (
     MODEL_PRICING,
