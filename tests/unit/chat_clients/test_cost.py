@@ -25,8 +25,9 @@ def sim():
 def settings_of(sim: Simulator, prices: Any = None) -> Settings:
     endpoint = {"id": "e", "api_base": f"{sim.url}/v1", "api_key": "k"}
     models = {name: {"endpoints": ["e"]} for name in ("mine", "gpt-4o-mini", "nobody-knows")}
-    franca = {"franca": {"prices": prices}} if prices else {}
-    return Settings(endpoints=[endpoint], backends={"openai": {"models": models}}, **franca)
+    backends = {"openai": {"models": models}}
+    franca = {"prices": prices} if prices else None
+    return Settings(endpoints=[endpoint], backends=backends, franca=franca)
 
 
 def test_a_known_model_has_a_price(sim):
@@ -47,7 +48,8 @@ def test_the_settings_have_the_last_word(sim):
     result = client.create_completion("x")
     usage = result.usage
     assert usage is not None
-    assert usage.prompt_tokens and usage.completion_tokens
+    assert usage.prompt_tokens
+    assert usage.completion_tokens
     expected = (2 * usage.prompt_tokens + 10 * usage.completion_tokens) / Decimal(10**6)
     assert result.cost is not None
     assert (result.cost.amount, result.cost.currency) == (expected, "EUR")
