@@ -281,7 +281,8 @@ class Franca(Subject):
             lease.margins = (0, margin)
         left = max(until - grant.asked, 0) / 1e6
         key = f"{self.key}:{scope}"
-        flow = self._acquire(self.store, key, self.rules[scope], lease, max_wait=left)
+        noted = Noted(self.store, grant)
+        flow = self._acquire(noted, key, self.rules[scope], lease, max_wait=left)
         try:
             self._drive(self._watched(flow, grant))
         except self._refused:
@@ -292,23 +293,17 @@ class Franca(Subject):
         return grant
 
     def _watched(self, flow: Generator, grant: Grant) -> Generator[Any, Any, None]:
-        """The same flow, while its asks, its sleeps and its first promise are noted."""
-        grant.asks = 0
+        """The same flow, while its sleeps are counted."""
         try:
             effect = next(flow)
             while True:
-                if isinstance(effect, self._pause):
-                    grant.sleeps += 1
-                elif isinstance(effect, self._reserve):
-                    grant.asks += 1
+                grant.sleeps += isinstance(effect, self._pause)
                 try:
                     answer = yield effect
                 except BaseException as error:
                     effect = flow.throw(error)
-                    continue
-                if grant.asks == 1 and isinstance(effect, self._reserve):
-                    grant.promised, grant.waited = answer.wait, -answer.now
-                effect = flow.send(answer)
+                else:
+                    effect = flow.send(answer)
         except StopIteration:
             return
 
@@ -325,6 +320,27 @@ class Franca(Subject):
         """How the scope stands."""
         look = import_module("franca.limits.model").Look
         return self.store.perform(look(self.store, f"{self.key}:{scope}", self.rules[scope]))
+
+
+class Noted:
+    """A store, for one lease: how often it is asked for it, and what it promises first."""
+
+    def __init__(self, store: Any, grant: Grant) -> None:
+        self._store, self._grant = store, grant
+        self.local = store.local
+        grant.asks = 0
+
+    def perform(self, ask: Any) -> Any:
+        answer = self._store.perform(ask)
+        if type(ask).__name__ == "Reserve":
+            grant = self._grant
+            grant.asks += 1
+            if grant.asks == 1:
+                grant.promised, grant.waited = answer.wait, -answer.now
+        return answer
+
+    async def aperform(self, ask: Any) -> Any:
+        raise NotImplementedError  # these loads have threads
 
 
 def store_at(place: str) -> Any:
