@@ -75,9 +75,10 @@ def attempt(store: Store, key: str, rules: Rules, lease: Lease) -> Generator[Ste
 
 
 def _refused(key: str, verdict: Verdict) -> RateLimitError:
-    about = "" if verdict.known else "about "
     seconds = verdict.wait / SECOND
-    return RateLimitError(
-        f"the limits of {key} are used up: it would have to wait {about}{seconds:.3g} s",
-        retry_after=seconds,
-    )
+    if verdict.away:
+        words = f"nothing is granted of the limits of {key} while who counts them does not answer"
+    else:
+        about = "" if verdict.known else "about "
+        words = f"the limits of {key} are used up: it would have to wait {about}{seconds:.3g} s"
+    return RateLimitError(words, retry_after=seconds)

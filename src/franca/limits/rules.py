@@ -68,6 +68,7 @@ class Verdict:
         known: False where the wait is for a slot: then it is a guess.
         queued: it has its place in the queue, and will ring when it is granted sooner.
         busy: how many leases of the scope are granted now, this one included.
+        away: who counts does not answer, and until it does nothing is granted.
     """
 
     granted: bool
@@ -76,6 +77,7 @@ class Verdict:
     known: bool = True
     queued: bool = False
     busy: int = 0
+    away: bool = False
 
 
 @dataclass(slots=True)

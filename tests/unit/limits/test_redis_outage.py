@@ -173,7 +173,7 @@ def test_closed_grants_nothing_while_it_is_away(server, members):
     assert ask(store).granted
     server.kill()
     assert not ask(store).granted
-    with pytest.raises(RateLimitError):
+    with pytest.raises(RateLimitError, match="does not answer"):
         drive(acquire(store, "s", RULES, Lease((1,)), 0.3))
     server.start()
     until(lambda: granted(store))

@@ -122,7 +122,7 @@ class Held:
     def _reserve(self, outage: Outage, ask: Reserve) -> Verdict:
         lease, now = ask.lease, self._now()
         if self._restoring:
-            return Verdict(False, now, _SOON, known=False, queued=ask.patience > 0)
+            return Verdict(False, now, _SOON, known=False, queued=ask.patience > 0, away=True)
         owner = weakref.ref(lease)
         verdict = outage.reserve(
             now, ask.rules, lease.id, lease.amounts, lease.margins, ask.patience, owner

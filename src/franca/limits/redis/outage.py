@@ -143,7 +143,7 @@ class Outage:
         )
         if self._mode == "closed" or part is None or not fits:
             self._ledger.queue.pop(id_, None)
-            return Verdict(False, now, _SOON, known=False, queued=patience > 0)
+            return Verdict(False, now, _SOON, known=False, queued=patience > 0, away=True)
         return self._ledger.reserve(now, part, id_, amounts, margins, patience, owner)
 
     def settle(self, now: int, rules: Rules, id_: str, billed: tuple[int, ...] | None) -> None:
