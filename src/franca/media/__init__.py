@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from franca.media.conversation import asettle, has_media, settle
-    from franca.media.fetch import afetch, fetch
+    from franca.media.fetching import afetch, fetch
     from franca.media.shrink import fit
     from franca.media.sources import audio, document, image
 
 _HOMES = {
     "conversation": "asettle has_media settle",
-    "fetch": "afetch fetch",
+    "fetching": "afetch fetch",
     "shrink": "fit",
     "sources": "audio document image",
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from franca.errors import CallError, InvalidRequestError
-from franca.media.fetch import fetch as guarded_fetch
+from franca.media.fetching import fetch as guarded_fetch
 from franca.media.header import read_header
 from franca.media.shrink import fit
 from franca.media.sources import audio, content, decoded, document, is_http, text

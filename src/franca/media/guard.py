@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import quote, urljoin, urlsplit
 
 from franca.errors import InvalidRequestError
 from franca.settings.target import place
 
+# Written out, since what `ipaddress` calls global differs between versions of Python.
+_NOT_PUBLIC = tuple(
+    IPv4Network(network)
+    for network in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        "168.63.129.16/32",  # Azure's own services in every machine, at a public address
+    )
+)  # fmt: skip
+_PUBLIC6 = IPv6Network("2000::/3")
+_NOT_PUBLIC6 = tuple(
+    IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
+)
 _NAT64 = IPv6Network("64:ff9b::/96")
-_CLOUDS_OWN = frozenset({IPv4Address("168.63.129.16")})  # Azure's wire server, at a public address
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -82,18 +95,14 @@ def check(addresses: Iterable[str], host: str) -> None:
 
 def is_public(address: str) -> bool:
     """Whether an address is one of the public internet: not private, loopback, link-local (the
-    clouds' metadata), shared (CGNAT), multicast or reserved; nor one of these inside IPv6."""
+    clouds' metadata), shared (CGNAT), multicast, reserved; nor one of these inside of IPv6."""
     try:
         ip = ip_address(address)
     except ValueError:
         return False
     if isinstance(ip, IPv6Address):
-        inner = ip.ipv4_mapped
-        if inner is None and ip in _NAT64:
-            inner = IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-        if ip.is_site_local or ip.sixtofour or ip.teredo or ip.scope_id:
-            return False
-    fit = ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
-    return fit and ip not in _CLOUDS_OWN
+        inner = IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else ip.ipv4_mapped
+        if inner is None:
+            return ip in _PUBLIC6 and not any(ip in network for network in _NOT_PUBLIC6)
+        ip = inner
+    return not any(ip in network for network in _NOT_PUBLIC)

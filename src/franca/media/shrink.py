@@ -64,8 +64,11 @@ def _good(header: Header, most: int | None) -> bool:
 
 def _check_pixels(size: tuple[int, int] | None) -> None:
     if size is not None and size[0] * size[1] > MAX_PIXELS:
-        most = f"{MAX_PIXELS // 1_000_000} million pixels are the most"
-        raise InvalidRequestError(f"the picture measures {size[0]}x{size[1]}: {most}")
+        raise InvalidRequestError(_too_many(f"{size[0]}x{size[1]}"))
+
+
+def _too_many(size: str) -> str:
+    return f"the picture measures {size}: {MAX_PIXELS // 1_000_000} million pixels are the most"
 
 
 def _redrawn(data: bytes, header: Header, most: int | None) -> tuple[bytes, str]:
@@ -77,7 +80,11 @@ def _redrawn(data: bytes, header: Header, most: int | None) -> tuple[bytes, str]
         with Image.open(BytesIO(data), formats=_OPENED) as picture:
             _check_pixels(picture.size)
             return _encoded(_drawn(picture, most), header.media_type in _LOSSY)
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, ArithmeticError) as error:
+    except InvalidRequestError:
+        raise
+    except Image.DecompressionBombError:
+        raise InvalidRequestError(_too_many("more")) from None
+    except Exception as error:  # of broken bytes Pillow raises whatever they lead it to
         why = f"the picture ({header.media_type}) cannot be read: it is broken or unsupported"
         raise InvalidRequestError(f"{why} ({type(error).__name__})") from None
 
