@@ -8,6 +8,7 @@ import re
 import ssl
 import threading
 import weakref
+from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
 from typing import Any
@@ -16,7 +17,7 @@ from franca.errors import MissingExtraError, SettingsError
 from franca.limits.redis.place import Place, place_of
 from franca.limits.redis.scripts import Command, Reply, read, script
 
-PATIENCE = 0.22
+PATIENCE = 0.21
 """After so many seconds without an answer the server is away."""
 _GRACE = 0.02  # a loop that was blocked meanwhile may not have read what is there
 _TOGETHER = 16  # connections of one event loop
@@ -47,6 +48,7 @@ class Link:
         self._redis: Any = redis
         self.place = place_of(url)
         self._client: Any = None
+        self._idle: deque[Any] = deque()  # of its pool's connections, between two calls
         self._lock = threading.Lock()
         self._loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
         _links.add(self)
@@ -93,7 +95,7 @@ class Link:
     def close(self) -> None:
         """Close the connections that threads use; a later call opens new ones."""
         with self._lock:
-            client, self._client = self._client, None
+            client, self._client, self._idle = self._client, None, deque()
         if client is not None:
             client.close()
 
@@ -106,8 +108,9 @@ class Link:
     def forked(self) -> None:
         """The child opens its own. What its parent has open is kept untouched: to close a
         connection of a loop would change the parent's selector."""
-        _parents.append((self._client, self._loops))
-        self._client, self._loops, self._lock = None, {}, threading.Lock()
+        _parents.append((self._client, self._idle, self._loops))
+        self._client, self._idle = None, deque()
+        self._loops, self._lock = {}, threading.Lock()
 
     def _sync(self) -> Any:
         with self._lock:
@@ -116,12 +119,35 @@ class Link:
             return self._client
 
     def _run(self, command: Command) -> Any:
-        client = self._client or self._sync()
         source, given = script(command.script), command.given
         try:
-            return _said(client, "EVALSHA", source.sha, *given)
+            return self._say("EVALSHA", source.sha, *given)
         except self._redis.exceptions.NoScriptError:
-            return _said(client, "EVAL", source.text, *given)
+            return self._say("EVAL", source.text, *given)
+
+    def _say(self, *words: object) -> Any:
+        """As `execute_command` (a cluster's has the way to find), in half the time: connections
+        are kept aside unchecked. On one that was dead already the same is said again on another;
+        each script may be heard twice."""
+        client = self._client or self._sync()
+        if (pool := getattr(client, "connection_pool", None)) is None:
+            return client.execute_command(*words)
+        with suppress(IndexError, self._redis.exceptions.ConnectionError):
+            return self._said(pool, self._idle.pop(), words)
+        return self._said(pool, pool.get_connection(), words)
+
+    def _said(self, pool: Any, connection: Any, words: tuple[object, ...]) -> Any:
+        try:
+            connection.send_command(*words, check_health=False)
+            answer = connection.read_response()
+        except self._redis.exceptions.ResponseError:
+            self._idle.append(connection)
+            raise
+        except BaseException:
+            pool.release(connection)
+            raise
+        self._idle.append(connection)
+        return answer
 
     async def _enter(self, loop: asyncio.AbstractEventLoop) -> _Loop:
         for dead in [other for other in list(self._loops) if other.is_closed()]:
@@ -166,19 +192,6 @@ class _Loop:
 _Loops = dict[asyncio.AbstractEventLoop, _Loop]
 _links: weakref.WeakSet[Link] = weakref.WeakSet()
 _parents: list[object] = []
-
-
-def _said(client: Any, *words: object) -> Any:
-    """As `execute_command`, which takes a third longer for what it measures and would try again;
-    a cluster's has the way to find."""
-    if (pool := getattr(client, "connection_pool", None)) is None:
-        return client.execute_command(*words)
-    connection = pool.get_connection()
-    try:
-        connection.send_command(*words, check_health=False)
-        return connection.read_response()
-    finally:
-        pool.release(connection)
 
 
 async def _asaid(client: Any, *words: object) -> Any:
@@ -281,6 +294,8 @@ def meaning(error: Exception, place: Place, exceptions: Any) -> Exception:
         return SettingsError([f"{place}: this Redis is no cluster: write redis:// instead"])
     if "DB index" in said or "Invalid Database" in said:
         return SettingsError([f"{place}: it has no such database"])
+    if isinstance(error, exceptions.InvalidResponse):
+        return SettingsError([f"{place}: what answers there is no Redis, or wants TLS: rediss://"])
     lost = (
         exceptions.ConnectionError,
         exceptions.TimeoutError,

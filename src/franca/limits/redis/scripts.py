@@ -64,7 +64,7 @@ class Scope:
     members: str
     given: tuple[bytes, ...] = field(repr=False)
     layouts: str = field(repr=False)
-    rules: tuple[int, ...] = field(repr=False)
+    rules: bytes = field(repr=False)
 
 
 @lru_cache(1024)
@@ -80,7 +80,7 @@ def scope_of(prefix: str, key: str, rules: Rules) -> Scope:
         flat += window.limit, window.span, window.width
     keys = [f"{tag}:{name}" for name in ("b", "q", "m")]
     given = b"2", keys[0].encode(), keys[1].encode()
-    return Scope(*keys, given, "\0".join(layouts), tuple(flat))
+    return Scope(*keys, given, "\0".join(layouts), pack(f"<{len(flat)}d", *flat))
 
 
 @dataclass(slots=True)
@@ -141,9 +141,9 @@ def _command(
 ) -> Command:
     """What every script is asked, and this one: see open.lua."""
     texts = f"{known.epoch}\0{known.proposal}\0{id_}\0{scope.layouts}\0{text}\0".encode()
-    figures = (*scope.rules, -1 if now is None else now, known.seen, *numbers)
-    packed = texts + pack(f"<{len(figures)}d", *figures)
-    return Command(script, (*scope.given, _layout(len(figures)), packed))
+    figures = (-1 if now is None else now, known.seen, *numbers)
+    packed = scope.rules + pack(f"<{len(figures)}d", *figures)
+    return Command(script, (*scope.given, _layout(len(packed) // 8), texts + packed))
 
 
 @cache
