@@ -21,6 +21,7 @@ from limits_subjects import SUBJECTS, Grant, clock, kind
 
 WORKER = str(Path(__file__).with_name("limits_worker.py"))
 OURS = "franca"
+_running: set[subprocess.Popen[str]] = set()
 A = TypeVar("A")
 B = TypeVar("B")
 MEETS = {"≤": operator.le, "≥": operator.ge, "=": operator.eq}
@@ -80,7 +81,13 @@ class Bench:
     ) -> Iterator[tuple[A, B]]:
         """Each with what came of it: all together, where they wait most of the time, or so many."""
         with ThreadPoolExecutor(width or len(each)) as pool:
-            yield from zip(each, pool.map(make, each), strict=True)
+            try:
+                yield from zip(each, pool.map(make, each), strict=True)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in list(_running):  # else this would wait for them
+                    process.kill()
+                raise
 
 
 @dataclass
@@ -136,6 +143,7 @@ class Process:
             [load.python, WORKER, json.dumps(job)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
+        _running.add(self._popen)
         self._records, self.done = records, False
         self._reader = threading.Thread(target=self._read, daemon=True)
 
@@ -175,6 +183,7 @@ class Process:
     def kill(self) -> None:
         self._popen.kill()
         self._popen.wait()
+        _running.discard(self._popen)
         if self._reader.is_alive():
             self._reader.join(5)
 
