@@ -10,7 +10,7 @@ from typing import Any
 
 from franca.backends import ANTHROPIC_MESSAGES, BACKENDS, OPENAI_CHAT, Quirks
 from franca.chat_clients.prepare import Messages
-from franca.errors import InvalidRequestError
+from franca.errors import InvalidRequestError, SettingsError
 from franca.media import fetch as guarded_fetch
 from franca.media import settle
 from franca.media.conversation import Fetch
@@ -67,7 +67,8 @@ def format_messages(
         fetch: gets the bytes at a URL where the vendor does not; see `franca.media.fetch`.
 
     Raises:
-        InvalidRequestError: names the place of what cannot be sent; or no such backend or wire.
+        InvalidRequestError: names the place of what cannot be sent; or no such wire.
+        SettingsError: no such backend.
         ConnectionError, TimeoutError: a URL could not be fetched.
         MissingExtraError: a picture must be drawn anew, and Pillow is not installed.
     """
@@ -110,7 +111,8 @@ def _target(backend: str | Target | None, wire: str | None) -> Target:
         return Target("the wire", "any model", "", endpoint, wire or OPENAI_CHAT, Quirks())
     name = str(backend).lower()
     if name not in BACKENDS:
-        raise InvalidRequestError(f"no backend {name!r}{nearest(name, BACKENDS)}")
+        hint = nearest(name, [known.value for known in BACKENDS])
+        raise SettingsError([f"backend {name!r}: no such backend{hint}"])
     row = BACKENDS[BackendType(name)]
     spoken = wire or row.wire
     return Target(name, "any model", "", endpoint, spoken, quirks_of(spoken, row))

@@ -87,7 +87,7 @@ def settle(
         return messages
     if vision is None:
         vision = _has_vision(messages, targets, policy)
-    sides = [t.max_image_dimension for t in targets if t.max_image_dimension]
+    sides = [t.max_image_dimension for t in targets if t.max_image_dimension is not None]
     remote = process and not all(target.quirks.url_images for target in targets)
     found = fetched(_addresses(messages, vision), fetch) if remote else {}
     return changed(messages, Rules(vision, process, min(sides, default=None), found))

@@ -7,7 +7,7 @@ import ssl
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ class Server:
 
 
 @contextmanager
-def serving(handler: Handler | bytes, context: ssl.SSLContext | None = None) -> Iterator[Server]:
+def serving(handler: Handler | bytes, context: ssl.SSLContext | None = None) -> Generator[Server]:
     server = Server(handler, context)
     try:
         yield server
