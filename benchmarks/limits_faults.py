@@ -32,18 +32,21 @@ class Outage:
         keeps: it writes down what it knows, and has it when it is back.
         returns: it comes back.
         loses: a client is killed while it is away.
+        mode: what holds while it is away.
     """
 
     title: str
     keeps: bool = False
     returns: bool = True
     loses: bool = False
+    mode: str = "share"
 
 
 OUTAGES = (
     Outage("Redis killed, with AOF", keeps=True),
     Outage("Redis killed, no AOF"),
     Outage("Redis killed, no AOF, and a client", loses=True),
+    Outage("Redis killed, with AOF, closed", keeps=True, mode="closed"),
     Outage("Redis gone, share", returns=False),
 )
 
@@ -68,7 +71,8 @@ def _suffer(bench: Bench, outage: Outage) -> Seen:
         server = stack.enter_context(RedisServer(appendonly=outage.keeps))
         spans = 3.2 if outage.returns else 4
         more = {"spans": spans, "lease": bench.span, "look": outage.returns}
-        load = Load("fault", server.url, SCOPES, bench.span, "bench", WORKERS, more=more)
+        place = f"{server.url}#{outage.mode}"
+        load = Load("fault", place, SCOPES, bench.span, "bench", WORKERS, more=more)
         made = stack.enter_context(squad(load))
         made.go()
         made.sleep_until(KILLED)

@@ -211,8 +211,10 @@ class Squad:
         """So many windows after the start."""
         time.sleep(max(self.start + spans * self.load.span - clock(), 0) / 1e6)
 
-    def join(self, seconds: float = 90) -> Records:
-        ends = time.monotonic() + seconds
+    def join(self, grace: float = 60) -> Records:
+        """To the end of all, at most so many seconds after they should have come to it."""
+        spans = self.load.more.get("spans", 0) * self.load.span
+        ends = time.monotonic() + max(self.start + spans - clock(), 0) / 1e6 + grace
         for process in self.processes:
             process.join(max(ends - time.monotonic(), 0.1))
         return self.records
