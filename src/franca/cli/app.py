@@ -166,3 +166,30 @@ def limits(
         books.watch(found, console, as_json=as_json)
     else:
         books.show(books.look(found), console, as_json=as_json)
+
+
+@app.command("token-server")
+@_clean
+def token_server(
+    host: Annotated[str | None, typer.Option(help="The address; 127.0.0.1 by default.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="8338 by default; 0: any free one.", min=0, max=65535)
+    ] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(envvar="FRANCA_TOKEN_SERVER_KEY", help="Ask callers for this key."),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that count.", min=1)] = 1,
+    settings: Annotated[
+        Path | None, typer.Option(help="A settings file: its token_server says host and port.")
+    ] = None,
+) -> None:
+    """Count tokens over HTTP: POST /count_tokens, GET /health, documentation at /docs.
+
+    Prints the address once connections are taken.
+    """
+    from franca.cli.token_server import place
+    from franca.server import serve
+
+    where = place(settings, host, port)
+    serve(*where, api_key=api_key, workers=workers)

@@ -1,0 +1,22 @@
+"""`franca token-server`: where it listens, by option, settings or default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from franca.settings import Settings
+
+HOST, PORT = "127.0.0.1", 8338
+
+
+def place(path: Path | None, host: str | None, port: int | None) -> tuple[str, int]:
+    """(host, port): an option, else the settings' `token_server`, else loopback's 8338.
+
+    Raises:
+        SettingsError: the settings cannot be used.
+    """
+    loaded = Settings().load(path) if path is not None else Settings()
+    document = loaded.snapshot.document
+    section = document.token_server if document is not None else None
+    named = (section.host, section.port) if section is not None else (HOST, PORT)
+    return named[0] if host is None else host, named[1] if port is None else port
