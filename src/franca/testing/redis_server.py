@@ -73,7 +73,10 @@ class RedisServer:
         return f"{scheme}://{secret}127.0.0.1:{self.port}" + ("" if self.cluster else "/0")
 
     def __enter__(self) -> RedisServer:
+        """Started, and older than a second: in a server's first one the limits grant nothing."""
         self.start()
+        while "uptime_in_seconds:0" in self.command("INFO", "server"):
+            time.sleep(0.02)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -24,6 +24,7 @@ from franca.limits.redis import RedisStore
 from franca.testing.redis_server import RedisServer
 
 RULES = Rules((Window("requests", 20, 3 * SECOND),), lease=2 * SECOND)
+LONG = Rules((Window("requests", 20, 60 * SECOND),), lease=2 * SECOND)
 SLOTS = Rules((Window("requests", 1000, 3 * SECOND),), slots=2, lease=2 * SECOND)
 
 
@@ -160,6 +161,31 @@ def test_a_member_that_is_gone_counts_as_having_used_all(forgetful, members):
     assert not granted(one)
     until(lambda: granted(one))
     assert not look(one).hold
+
+
+def test_who_comes_first_after_a_loss_waits_for_those_who_know_more(
+    forgetful, members, monkeypatch
+):
+    one = members(forgetful)
+    for _ in range(15):
+        assert ask(one, LONG).granted
+    may_restore = threading.Event()
+    tend = one.tend
+    monkeypatch.setattr(one, "tend", lambda: tend() if may_restore.wait(10) else 0.0)
+    restart(forgetful)
+    two = members(forgetful)
+    assert not ask(two, LONG).granted
+    may_restore.set()
+    until(lambda: not _away(one))
+    until(lambda: ask(two, LONG).granted)
+    assert [ask(two, LONG).granted for _ in range(5)] == [True] * 4 + [False]
+
+
+def test_who_comes_first_and_stays_alone_waits_for_a_second(forgetful, members):
+    restart(forgetful)
+    store = members(forgetful)
+    assert not ask(store).granted
+    until(lambda: granted(store))
 
 
 def _renewed(store: RedisStore, many: int) -> bool:

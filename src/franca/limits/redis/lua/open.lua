@@ -34,6 +34,10 @@ if fresh then
   for place = 1, $HEAD + $EACH * windows do s[place] = 0 end
   s[$EXPIRY] = $FOREVER
   redis.call('DEL', KEYS[2])
+  -- A server in its first second may have lost its memory: those who know of more come first.
+  if ask[own + 1] < 0 and redis.call('INFO', 'server'):find('uptime_in_seconds:0', 1, true) then
+    s[$BACK] = now + 1000000
+  end
 else
   s = {struct.unpack(ask[4], read[1])}
   epoch, before = s[$HEAD + $EACH * windows + 1], s[$NOW]

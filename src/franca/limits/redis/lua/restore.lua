@@ -7,15 +7,16 @@
 -- include book
 local member = ask[6]
 local was, expected, channel, entries = cmsgpack.unpack(ARGV[3])
+local packed = redis.call('HGET', KEYS[1], ':back')
+local young = not packed and s[$BACK] > now -- begun by somebody who could not know of more
 local back
-if fresh or epoch == was then
+if fresh or young or epoch == was then
   epoch, touch = ask[2], true
   s[$BACK], s[$SEQ] = max(s[$BACK], now + ask[own + 3]), max(s[$SEQ], ask[own + 2])
-  back = {before, {[member] = 1}, {}}
+  back = {young and 0 or before, {[member] = 1}, {}}
   for _, each in ipairs(expected) do back[2][each] = 1 end
   if channel ~= '' then rung = {channel, KEYS[1]} end
 else
-  local packed = redis.call('HGET', KEYS[1], ':back')
   back = packed and cmsgpack.unpack(packed) or {0, {}, {}}
 end
 
