@@ -181,6 +181,26 @@ def test_who_comes_first_after_a_loss_waits_for_those_who_know_more(
     assert [ask(two, LONG).granted for _ in range(5)] == [True] * 4 + [False]
 
 
+def test_what_is_put_back_of_one_scope_disturbs_no_other(forgetful, members):
+    one, two = members(forgetful), members(forgetful)
+    for store in (one, two):
+        for key in ("s", "other"):
+            assert _key(store, key).granted
+    epochs = [held.known.epoch for held in one._held.values()]
+    forgetful.command("DEL", one._held["s", RULES.shape].scope.book)
+    until(lambda: _key(one, "s").granted and _key(two, "s").granted)
+    after = [held.known.epoch for held in one._held.values()]
+    assert after[0] != epochs[0]
+    assert after[1] == epochs[1]
+    assert [held.known.epoch for held in two._held.values()] == after
+
+
+def _key(store: RedisStore, key: str) -> Verdict:
+    verdict = store.perform(Reserve(store, key, RULES, Lease((1,)), 0))
+    assert isinstance(verdict, Verdict)
+    return verdict
+
+
 def test_who_comes_first_and_stays_alone_waits_for_a_second(forgetful, members):
     restart(forgetful)
     store = members(forgetful)

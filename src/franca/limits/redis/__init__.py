@@ -23,6 +23,10 @@ __all__ = ["RedisStore"]
 Exchange = Generator[Command, Reply | Away, Reply]
 
 
+class _Lost(Away):
+    """The server has forgotten this scope, or another member is having it put back."""
+
+
 class RedisStore:
     """Counts for all hosts that share a Redis; the time is the server's.
 
@@ -104,6 +108,8 @@ class RedisStore:
             if not decided:
                 try:
                     decided, answer = True, (yield from self._ask(held, ask))
+                except _Lost:
+                    _wake(held)
                 except Away:
                     self.lost()
         if isinstance(ask, Settle) or (isinstance(ask, Reserve) and _refused(answer)):
@@ -133,7 +139,7 @@ class RedisStore:
             raise outcome
         if outcome.lost:
             held.go_away(self.on_unavailable)
-            raise Away(f"{self._link.place} has lost its memory")
+            raise _Lost(f"{self._link.place} has lost its memory")
         held.learn(outcome)
         return outcome
 
@@ -169,16 +175,24 @@ class RedisStore:
     def tend(self) -> float:
         """Put back what is to be put back; renew each scope a third of the lease's time before
         the last two thirds are over."""
-        now, soonest = time.monotonic(), float("inf")
+        soonest = float("inf")
         for held in list(self._held.values()):
-            if held.away:
-                self._restore(held)
-                held.due = now
-            if held.known.epoch and held.due <= now:
-                drive(self._join(held), self._link.call)
-            if held.known.epoch:
-                soonest = min(soonest, held.due - now)
+            try:
+                soonest = min(soonest, self._tend(held))
+            except _Lost:
+                soonest = 0
         return max(soonest, 0)
+
+    def _tend(self, held: Held) -> float:
+        now = time.monotonic()
+        if held.away:
+            self._restore(held)
+            held.due = now
+        if not held.known.epoch:
+            return float("inf")
+        if held.due <= now:
+            drive(self._join(held), self._link.call)
+        return held.due - now
 
     def hear(self, id_: str) -> None:
         """A queued lease was granted; or, of a scope's book, its memory is being put back."""
