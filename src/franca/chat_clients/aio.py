@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from franca.chat_clients.aio_stream import AsyncChatStream
+from franca.chat_clients.counting import counted
 from franca.chat_clients.prepare import Config, Messages
 from franca.flow import complete, stream
+from franca.flow.counting import count
+from franca.tokens.messages import Tools
 from franca.transport.aio import AsyncTransport
 from franca.types import ChatCompletion, ChatParams
 
@@ -69,6 +73,22 @@ class AsyncChatClient:
         return AsyncChatStream(
             lambda: self._transport.open(stream(request, targets)), self._transport
         )
+
+    async def count_tokens(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        tools: Tools | None = None,
+        exact: bool = False,
+    ) -> int:
+        """The prompt's tokens, counted off the loop; see `ChatClient.count_tokens`."""
+        given = messages if isinstance(messages, str) else list(messages)
+        request = self._config.request(given, {"tools": tools}, stream=False)
+        targets = self._config.targets(model)
+        if exact:
+            return await self._transport.run(count(request, targets))
+        return await asyncio.to_thread(counted, request, targets[0], given, self._config.settings)
 
     @property
     def backend(self) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
+from franca.chat_clients.counting import counted
 from franca.chat_clients.prepare import Config, Messages
 from franca.chat_clients.stream import ChatStream
 from franca.flow import complete, stream
+from franca.flow.counting import count
+from franca.tokens.messages import Tools
 from franca.transport.blocking import BlockingTransport
 from franca.types import ChatCompletion, ChatParams
 
@@ -78,6 +81,30 @@ class ChatClient:
         request = self._config.request(messages, params, stream=True)
         flow = stream(request, self._config.targets(model))
         return ChatStream(self._transport.open(flow), self._transport)
+
+    def count_tokens(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        tools: Tools | None = None,
+        exact: bool = False,
+    ) -> int:
+        """The prompt's tokens, counted here, or by the settings' token server.
+
+        Args:
+            exact: True asks the vendor's own counting endpoint instead.
+
+        Raises:
+            InvalidRequestError: `exact`, and the vendor has no such endpoint.
+            CallError: `exact`, and the vendor refused or could not be reached.
+        """
+        given = messages if isinstance(messages, str) else list(messages)
+        request = self._config.request(given, {"tools": tools}, stream=False)
+        targets = self._config.targets(model)
+        if exact:
+            return self._transport.run(count(request, targets))
+        return counted(request, targets[0], given, self._config.settings)
 
     @property
     def backend(self) -> str:

@@ -195,6 +195,7 @@ def _config(
         given,
         random_endpoint=random_endpoint,
         endpoint_id=endpoint_id,
+        settings=settings,
     )
     return config, http
 

@@ -6,13 +6,16 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from franca.errors import SettingsError
 from franca.flow import order
 from franca.settings.target import Target
 from franca.types import ChatParams, ChatRequest, MessageLike
 from franca.wire.reading import read_messages
+
+if TYPE_CHECKING:
+    from franca.settings import Settings
 
 PARAMS = frozenset(ChatParams.__annotations__)
 _TRANSPORT = ("timeout", "max_wait", "extra_headers", "extra_query")
@@ -43,6 +46,7 @@ class Config:
         defaults: parameters that hold unless a call overrides them.
         random_endpoint: False takes the endpoints in the settings' order.
         endpoint_id: the only endpoint to use.
+        settings: whose token server counts, None for the process's own.
 
     Raises:
         SettingsError: no such backend, model or endpoint; names the nearest.
@@ -55,6 +59,7 @@ class Config:
         "model",
         "random_endpoint",
         "resolve",
+        "settings",
         "wire",
     )
 
@@ -67,7 +72,9 @@ class Config:
         *,
         random_endpoint: bool = True,
         endpoint_id: str | None = None,
+        settings: Settings | None = None,
     ) -> None:
+        self.settings = settings
         self.backend, self.model, self.resolve = backend, model, resolve
         self.wire = resolve(model)[0].wire
         self.defaults = known(defaults)

@@ -1,0 +1,113 @@
+"""Counting as the settings have it: at their token server where they name one, else here.
+
+`franca.tokens` counts the same and never leaves the process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from franca.settings.target import Target
+from franca.tokens import messages as local
+from franca.tokens.counting import Backend
+from franca.tokens.counting import get_token_counts as count_here
+from franca.tokens.messages import Tools
+from franca.types import ChatRequest, MessageLike
+
+if TYPE_CHECKING:
+    from franca.settings import Settings
+    from franca.transport.token_server import RemoteCounter
+
+KEY = "FRANCA_TOKEN_SERVER_KEY"
+"""The environment's variable with the token server's key."""
+_COUNTED = frozenset({"response_format", "thinking", "tool_choice"})
+"""Parameters that cost tokens of the prompt, and that a token server is not told."""
+
+
+def token_counter(settings: Settings | None = None) -> RemoteCounter | None:
+    """The client of the settings' token server, one for the whole process; None where they name
+    none.
+
+    Args:
+        settings: instead of the process's own `franca.settings.settings`.
+    """
+    if settings is None:
+        from franca.settings import settings
+    document = settings.snapshot.document
+    section = document.token_server if document is not None else None
+    if section is None:
+        return None
+    host = f"[{section.host}]" if ":" in section.host else section.host
+    return _counter(section.url or f"http://{host}:{section.port}", os.environ.get(KEY))
+
+
+@lru_cache(maxsize=16)
+def _counter(url: str, api_key: str | None) -> RemoteCounter:
+    from franca.transport.token_server import RemoteCounter
+
+    return RemoteCounter(url, api_key=api_key)
+
+
+def get_token_counts(
+    text: str, model: str = "", backend: Backend = None, *, settings: Settings | None = None
+) -> int:
+    """A text's tokens; see `franca.tokens.get_token_counts`.
+
+    Args:
+        settings: instead of the process's own.
+    """
+    counter = token_counter(settings)
+    return (counter.count_tokens if counter else count_here)(text, model, backend)
+
+
+def get_message_token_counts(
+    *,
+    messages: Iterable[MessageLike] | str,
+    tools: Tools | None = None,
+    model: str = "",
+    backend: Backend = None,
+    settings: Settings | None = None,
+) -> int:
+    """A prompt's tokens; see `franca.tokens.get_message_token_counts`.
+
+    Args:
+        settings: instead of the process's own.
+    """
+    counter = token_counter(settings)
+    count = counter.count_messages_tokens if counter else local.get_message_token_counts
+    return count(messages=messages, tools=tools, model=model, backend=backend)
+
+
+count_tokens, count_messages_tokens = get_token_counts, get_message_token_counts
+
+
+def counted(
+    request: ChatRequest,
+    target: Target,
+    messages: Iterable[MessageLike] | str,
+    settings: Settings | None,
+) -> int:
+    """The prompt's tokens of a client's call.
+
+    Args:
+        messages: those of the request, as the caller wrote them.
+    """
+    params: dict[str, Any] = request.params
+    priced = {name: params[name] for name in _COUNTED & params.keys()}
+    counter = None if priced else token_counter(settings)
+    tools, model, backend = params.get("tools"), target.model_id, target.backend
+    if counter is not None:
+        return counter.count_messages_tokens(
+            messages=messages, tools=tools, model=model, backend=backend
+        )
+    return local.get_message_token_counts(
+        messages=request.messages,
+        tools=tools,
+        model=model,
+        backend=backend,
+        wire=target.wire,
+        **priced,
+    )
