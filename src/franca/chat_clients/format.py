@@ -11,9 +11,7 @@ from typing import Any
 from franca.backends import ANTHROPIC_MESSAGES, BACKENDS, OPENAI_CHAT, Quirks
 from franca.chat_clients.prepare import Messages
 from franca.errors import InvalidRequestError, SettingsError
-from franca.media import fetch as guarded_fetch
-from franca.media import settle
-from franca.media.conversation import Fetch
+from franca.media.conversation import Fetch, settle
 from franca.settings.problems import nearest
 from franca.settings.target import Endpoint, Target
 from franca.settings.wires import quirks_of
@@ -45,7 +43,7 @@ def format_messages(
     max_image_dimension: int | None = None,
     wire: str | None = None,
     capability_policy: CapabilityPolicy = "strict",
-    fetch: Fetch = guarded_fetch,
+    fetch: Fetch | None = None,
 ) -> list[JSON]:
     """The conversation as the vendor's API takes it. The caller's messages are not changed.
 
@@ -64,7 +62,7 @@ def format_messages(
         max_image_dimension: pixels of the longest side of a picture; instead of the target's.
         wire: another wire than the backend's own: `openai-chat` or `anthropic-messages`.
         capability_policy: what happens to what the wire or the model cannot take.
-        fetch: gets the bytes at a URL where the vendor does not; see `franca.media.fetch`.
+        fetch: gets the bytes at a URL where the vendor does not; None: `franca.media.fetch`.
 
     Raises:
         InvalidRequestError: names the place of what cannot be sent; or no such wire.

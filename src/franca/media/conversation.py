@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from franca.errors import CallError, InvalidRequestError
-from franca.media.fetching import fetch as guarded_fetch
 from franca.media.header import read_header
 from franca.media.shrink import fit
 from franca.media.sources import audio, content, decoded, document, is_http, text
@@ -64,7 +62,7 @@ def settle(
     *,
     vision: bool | None = None,
     process: bool = True,
-    fetch: Fetch = guarded_fetch,
+    fetch: Fetch | None = None,
 ) -> list[Message]:
     """The conversation as any of the targets takes it; the same list where it holds no media.
 
@@ -76,7 +74,7 @@ def settle(
     Args:
         vision: instead of what the targets say; False puts the line of text, unasked.
         process: False leaves pictures as they are, and fetches nothing.
-        fetch: gets the bytes at a URL, several at once, each in a thread.
+        fetch: gets the bytes at a URL, in threads; None: `franca.media.fetch`.
 
     Raises:
         InvalidRequestError: names the place of what cannot be sent.
@@ -148,22 +146,27 @@ def _addresses(messages: Iterable[Message], vision: bool) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def fetched(urls: Sequence[str], fetch: Fetch) -> dict[str, bytes | CallError]:
+def fetched(urls: Sequence[str], fetch: Fetch | None) -> dict[str, bytes | CallError]:
     """What is at each URL, or why it could not be had; nothing more after `MAX_FETCHED` bytes."""
+    if not urls:
+        return {}
+    from concurrent.futures import ThreadPoolExecutor  # as the fetching, seldom needed
+
+    from franca.media.fetching import fetch as guarded
+
+    get = fetch or guarded
     sizes: list[int] = []
 
     def one(url: str) -> bytes | CallError:
         try:
             if sum(sizes) > MAX_FETCHED:
                 raise InvalidRequestError(f"more than {MAX_FETCHED} bytes by URL in one call")
-            got = fetch(url)
+            got = get(url)
         except CallError as error:
             return error
         sizes.append(len(got))
         return got
 
-    if not urls:
-        return {}
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="franca-fetch") as pool:
         return dict(zip(urls, pool.map(one, urls), strict=True))
 

@@ -68,7 +68,7 @@ def _jpeg(data: bytes, size: Size | None) -> Header:
 
 
 def _has_end(data: bytes, scan: int) -> bool:
-    return data.find(b"\xff\xd9", scan) > 0
+    return data.rfind(b"\xff\xd9", scan) > 0
 
 
 def _png(data: bytes, size: Size | None) -> Header:

@@ -6,6 +6,7 @@ Pillow is loaded only where a picture must be drawn anew.
 from __future__ import annotations
 
 from io import BytesIO
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from franca.errors import InvalidRequestError, MissingExtraError
@@ -94,8 +95,9 @@ def _drawn(picture: Image, most: int | None) -> Image:
     from PIL import ImageOps
     from PIL.Image import Resampling
 
-    if most is not None:
-        picture.draft(None, (most, most))  # a JPEG decodes to a half, a quarter … of its size
+    if most is not None:  # a JPEG decodes at once to a half, a quarter … of its size
+        share = most / max(picture.size)
+        picture.draft(None, (ceil(picture.width * share), ceil(picture.height * share)))
     picture.load()
     drawn = _channels(picture)
     if most is not None and max(drawn.size) > most:
