@@ -17,7 +17,6 @@ from franca.tokens.truncate_blocks import (
     Pins,
     blocks_of,
     call_ids,
-    kept_places,
     result_ids,
 )
 from franca.tokens.truncate_sizes import Count, at_most, surely_fits
@@ -121,9 +120,9 @@ def fit(
         indices = tuple(place for place, message in enumerate(messages) if id(message) not in same)
         shorter = sum(map(count, whole))
     else:
-        places = _kept(messages, counts, control, room, keep_prefix)
-        whole = [messages[place] for place in places]
-        indices = tuple(sorted({*range(len(messages))}.difference(places)))
+        indices = tuple(_dropped(blocks_of(messages, counts), control, room, keep_prefix))
+        gone = set(indices)
+        whole = [message for place, message in enumerate(messages) if place not in gone]
         shorter = total - sum(counts[place] for place in indices)
     kept = _cut(whole, shorter - room, count) if cut else whole
     if kept is not whole:
@@ -135,23 +134,16 @@ def fit(
     return Fitted(kept, said)
 
 
-def _kept(
-    messages: Sequence[Message],
-    counts: Sequence[int],
-    control: str,
-    room: int,
-    keep_prefix: bool,
-) -> list[int]:
-    """The places of what stays: of the ways to fit the one that keeps most, else the least."""
-    blocks = blocks_of(messages, counts)
-    if not blocks.starts:
-        return [*range(len(messages))]
+def _dropped(blocks: Blocks, control: str, room: int, keep_prefix: bool) -> list[int]:
+    """The places of what goes: of the ways to fit the one that keeps most, else of all that may."""
     last, at, pins = len(blocks.starts) - 1, 0, ()
+    if last < 0:
+        return []
     for pins in _pins(blocks, control):
         at = blocks.coarse(room, pins) if keep_prefix else blocks.fine(room, pins)
         if blocks.total(at, last, pins) <= room:
             break
-    return kept_places(blocks, messages, blocks.kept(at, pins))
+    return blocks.dropped(at, pins)
 
 
 def _pins(blocks: Blocks, control: str) -> Iterable[Pins]:

@@ -8,14 +8,14 @@ and before them the user's turn that they answer: so any cut leaves a user's tur
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import sub
 
 from franca.types import Message, ToolCall, ToolResult
 
-SYSTEM = ("system", "developer")
+SYSTEM = frozenset({"system", "developer"})
 LOW = 2 / 3
 """How full the room for what may be dropped is after a coarse cut."""
 
@@ -31,15 +31,18 @@ class Blocks:
         heads: for each block, the block of the user's turn that it answers: itself for a user's
             turn, -1 where the conversation begins with an answer.
         tokens: of each block.
-        before: of all the blocks before each one, and of all.
-        system: of the system messages before each block's end.
+        before: of the blocks before each one, and of all.
+        all: of all messages as far as each block's end, the system's too.
+        told: the places of the system messages. count: how many messages there are.
     """
 
     starts: list[int]
     heads: list[int]
     tokens: list[int]
     before: list[int]
-    system: list[int]
+    all: list[int]
+    told: list[int]
+    count: int
 
     def total(self, cut: int, last: int, pins: Pins = ()) -> int:
         """The tokens of what a cut keeps of the conversation as far as the block `last`.
@@ -47,19 +50,23 @@ class Blocks:
         Args:
             pins: blocks that are kept wherever the cut is.
         """
-        tokens, head = self.tokens, self.heads[cut]
-        kept = self.system[last] + self.before[last + 1] - self.before[cut]
-        if 0 <= head < cut:
-            kept += tokens[head]
+        return self.all[last] - self._without(cut, pins)
+
+    def _without(self, cut: int, pins: Pins) -> int:
+        head = self.heads[cut]
+        kept = self.tokens[head] if 0 <= head < cut else 0
         for pin in pins:
             if pin < cut and pin != head:
-                kept += tokens[pin]
-        return kept
+                kept += self.tokens[pin]
+        return self.before[cut] - kept
 
-    def kept(self, cut: int, pins: Pins = ()) -> list[int]:
-        """The blocks that a cut keeps, in order."""
-        early = {self.heads[cut], *pins}
-        return [*sorted(block for block in early if 0 <= block < cut), *range(cut, len(self.heads))]
+    def dropped(self, cut: int, pins: Pins = ()) -> list[int]:
+        """The places of the messages that a cut leaves out, in order."""
+        ends = [*self.starts[1:], self.count]
+        kept = {*self.told}
+        for block in {self.heads[cut], *pins} - {-1}:
+            kept.update(range(self.starts[block], ends[block]))
+        return [place for place in range(self.starts[cut]) if place not in kept]
 
     def opening(self) -> Pins:
         """The user's first turns, and the block that ends the answer to them, if there is one."""
@@ -84,12 +91,12 @@ class Blocks:
         conversation goes on, the cut stays where it is for many turns. It hangs on nothing but the
         conversation, so that nothing has to be remembered from one call to the next.
         """
-        cut = 0
-        for last in range(len(self.heads)):
-            if self.total(cut, last, pins) > room:
-                fixed = self.system[last] + sum(self.tokens[pin] for pin in pins if pin < last)
-                low = min(room, fixed + int((room - fixed) * LOW))
-                cut = self._cut(cut, last, low, pins)
+        cut, last, count = 0, -1, len(self.heads)
+        while (last := bisect_right(self.all, room + self._without(cut, pins), last + 1)) < count:
+            fixed = self.all[last] - self.before[last + 1]
+            fixed += sum(self.tokens[pin] for pin in pins if pin < last)
+            low = min(room, fixed + int((room - fixed) * LOW))
+            cut = self._cut(cut, last, low, pins)
         return cut
 
     def _cut(self, cut: int, last: int, room: int, pins: Pins) -> int:
@@ -104,51 +111,52 @@ def blocks_of(messages: Sequence[Message], counts: Sequence[int]) -> Blocks:
     Args:
         counts: the tokens of each message.
     """
-    starts, users = _starts(messages)
+    starts, users, told = _starts(messages)
     ends = [*starts[1:], len(messages)]
-    told = [n if m.role in SYSTEM else 0 for m, n in zip(messages, counts, strict=True)]
-    system = [*accumulate(told, initial=0)]
-    spoken = [*accumulate(map(sub, counts, told), initial=0)]
-    before = [0, *(spoken[end] for end in ends)]
+    spoken = [*counts]
+    for place in told:
+        spoken[place] = 0
+    all_, turns = [*accumulate(counts, initial=0)], [*accumulate(spoken, initial=0)]
+    before = [0, *(turns[end] for end in ends)]
     return Blocks(
         starts,
         [*accumulate((k if asks else -1 for k, asks in enumerate(users)), max)],
         [*map(sub, before[1:], before)],
         before,
-        [system[end] for end in ends],
+        [all_[end] for end in ends],
+        told,
+        ends[-1],
     )
 
 
-def _starts(messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
-    """Where blocks begin, and which of them are users' turns."""
+def _starts(messages: Sequence[Message]) -> tuple[list[int], list[bool], list[int]]:
+    """Where blocks begin, which of them are users' turns, and where system messages are."""
     starts: list[int] = []
     users: list[bool] = []
+    told: list[int] = []
     asked: dict[str, int] = {}  # ids come again: the nearest call before a result is meant
     previous = ""
     for place, message in enumerate(messages):
-        role = message.role
+        role, results = message.role, ()
         if role in SYSTEM:
+            told.append(place)
             continue
-        results = result_ids(message) if isinstance(message.content, list) else ()
-        if results and (called := [asked[call] for call in results if call in asked]):
-            late = bisect_right(starts, min(called))  # all up to here goes with the call
-            del starts[late:], users[late:]
+        if isinstance(message.content, list):
+            if role == "assistant":
+                for call in call_ids(message):
+                    asked[call] = place
+            elif results := result_ids(message):
+                late = bisect_right(starts, min([asked.get(call, place) for call in results]))
+                if late < len(starts):  # all since the call goes with it
+                    del starts[late:], users[late:]
         asks = role == "user" and not results
-        if asks or not starts or _begins(role, previous, users):
+        # one answer may be several turns, and what comes before the user's first is one block
+        answers = role == "assistant" != previous and True in users
+        if asks or answers or not starts:
             starts.append(place)
             users.append(asks)
-        if role == "assistant" and isinstance(message.content, list):
-            asked.update((call, place) for call in call_ids(message))
         previous = role
-    return starts, users
-
-
-def _begins(role: str, previous: str, users: Sequence[bool]) -> bool:
-    """Whether a turn that is not the user's begins a block. One answer may be several turns, and
-    what comes before the user's first turn is one block."""
-    if role == "assistant":
-        return previous != "assistant" and True in users
-    return users[-1]
+    return starts, users, told
 
 
 def call_ids(message: Message) -> list[str]:
@@ -165,12 +173,3 @@ def result_ids(message: Message) -> list[str]:
     if not isinstance(content, list):
         return []
     return [part.tool_call_id for part in content if isinstance(part, ToolResult)]
-
-
-def kept_places(blocks: Blocks, messages: Sequence[Message], kept: Iterable[int]) -> list[int]:
-    """The places of the messages of some blocks, and of all system messages."""
-    places = {place for place, message in enumerate(messages) if message.role in SYSTEM}
-    ends = [*blocks.starts[1:], len(messages)]
-    for block in kept:
-        places.update(range(blocks.starts[block], ends[block]))
-    return sorted(places)

@@ -14,7 +14,7 @@ from franca.tokens.families import family_of
 from franca.tokens.messages import count_messages_tokens, message_tokens
 from franca.tokens.truncate import ContextLengthControl, Truncation, fit
 from franca.tokens.truncate_sizes import Count, remembered, surely_fits
-from franca.types import ChatRequest, Message
+from franca.types import ChatRequest, Message, NativePart
 from franca.wire import encode
 
 SHARE = 8
@@ -110,10 +110,13 @@ def asks_for_caching(request: ChatRequest) -> bool:
 
 
 def _marked(message: Message) -> bool:
-    if "cache_control" in (message.extra or ()):
+    if message.extra and "cache_control" in message.extra:
         return True
-    parts = message.content if isinstance(message.content, list) else ()
-    return any("cache_control" in (getattr(part, "extra", None) or ()) for part in parts)
+    content = message.content
+    if not isinstance(content, list):
+        return False
+    extras = [part.extra for part in content if not isinstance(part, NativePart)]
+    return any(extra and "cache_control" in extra for extra in extras)
 
 
 def _around(params: Mapping[str, Any], target: Target) -> int:

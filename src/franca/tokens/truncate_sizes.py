@@ -27,6 +27,7 @@ _WIDE = 3
 _MESSAGE, _PART = 16, 64
 """Tokens at most around a message, and around a call or a result in it."""
 _KEPT = 65_536
+_TEXTS = (TextPart, RefusalPart, ReasoningPart)
 
 
 def at_most(message: Message) -> float:
@@ -58,7 +59,7 @@ def _text(text: str) -> float:
 
 
 def _part(part: Part) -> float:
-    if isinstance(part, TextPart | RefusalPart | ReasoningPart):
+    if isinstance(part, _TEXTS):
         return _text(part.text)
     if isinstance(part, ToolCall):
         return _PART + _text(part.name) + _text(part.arguments)
@@ -82,7 +83,11 @@ def remembered(count: Count) -> Count:
     known: dict[Hashable, int] = {}
 
     def counted(message: Message) -> int:
-        mark = _mark(message)
+        content = message.content
+        if isinstance(content, str):
+            mark: Hashable = message.role, hash(message.name), hash(content), len(content)
+        else:
+            mark = message.role, hash(message.name), *map(_mark, content or ())
         tokens = known.get(mark)
         if tokens is None:
             if len(known) >= _KEPT:
@@ -93,22 +98,15 @@ def remembered(count: Count) -> Count:
     return counted
 
 
-def _mark(message: Message) -> Hashable:
-    content = message.content
-    if isinstance(content, str):
-        return message.role, hash(message.name), hash(content), len(content)
-    return message.role, hash(message.name), tuple(map(_part_mark, content or ()))
-
-
-def _part_mark(part: Part) -> Hashable:
-    if isinstance(part, TextPart | RefusalPart | ReasoningPart):
+def _mark(part: Part) -> Hashable:
+    if isinstance(part, _TEXTS):
         return part.type, hash(part.text), len(part.text)
     if isinstance(part, ToolCall):
         return part.type, hash(part.name), hash(part.arguments), len(part.arguments)
     if isinstance(part, ToolResult):
         content = part.content
         if isinstance(content, list):
-            return part.type, tuple(map(_part_mark, content))
+            return part.type, tuple(map(_mark, content))
         return part.type, hash(content), len(content or "")
     if isinstance(part, NativePart):
         return part.type, part.wire, hash(encode(part.block))

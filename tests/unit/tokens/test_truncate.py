@@ -162,7 +162,7 @@ def check_openai(sent: list[dict[str, Any]]) -> None:
             waiting.remove(turn["tool_call_id"])
         else:
             assert not waiting
-            waiting = {call["id"] for call in turn.get("tool_calls", ())}
+            waiting = {call["id"] for call in turn.get("tool_calls") or ()}
     assert not waiting
 
 
@@ -339,6 +339,19 @@ def test_a_long_round_of_tools_keeps_its_question() -> None:
     assert len(done.messages) % 2 == 1
     assert tokens(done.messages) > 60 - 3 * 12
 
+    assert fitted(messages, 60, "first+latest").messages == done.messages
+
+
+@pytest.mark.parametrize("control", WORDS)
+def test_a_coarse_cut_frees_a_third_of_what_may_go(control: ContextLengthControl) -> None:
+    """What always stays is no part of it: the system's 200 tokens, and 18 of the first pair."""
+    messages = [Message("system", "s" * 197), *chat(50)]
+    fixed = 200 + (18 if control == "first+latest" else 0)
+    for room in range(300, 500):
+        done = fitted(messages, room, control, keep_prefix=True)
+        assert done.truncation is not None
+        assert fixed + (room - fixed) * 2 // 3 - 24 < done.truncation.tokens_after <= room
+
 
 def rounds(number: int, name: str = "call") -> list[Message]:
     """Each of 12 tokens."""
@@ -356,6 +369,15 @@ def test_a_late_result_stays_with_its_call() -> None:
         kept = fitted(messages, room).messages
         assert (call in kept) == (late in kept)
         assert kept[0].role == "user"
+
+
+def test_results_of_several_turns_in_one_message() -> None:
+    calls = [Message("assistant", [ToolCall(i, "f", "{}")]) for i in "ab"]
+    both = Message("tool", [ToolResult("b", "done"), ToolResult("a", "done")])
+    messages = [*chat(3), calls[0], Message("user", "and?"), calls[1], both, Message("user", "now")]
+    for room in range(8, tokens(messages)):
+        kept = fitted(messages, room).messages
+        assert (calls[0] in kept) == (calls[1] in kept) == (both in kept)
 
 
 def test_results_without_a_call_go_with_what_they_follow() -> None:
@@ -381,6 +403,9 @@ def test_what_has_no_question() -> None:
     """A greeting goes first; a conversation of answers alone keeps what it begins with."""
     greeting = Message("assistant", "hello, how may I help?")
     assert fitted([greeting, *chat(2)], 30).messages == chat(2)
+    for messages in ([*rounds(3), *chat(3)], [rounds(1)[1], greeting, *rounds(3), *chat(3)]):
+        for room in range(8, tokens(messages)):
+            assert fitted(messages, room).messages[0].role == "user"
     with pytest.raises(ContextLengthError):
         fitted([greeting, greeting], 30)
     with pytest.raises(ContextLengthError, match="needs 103 "):
@@ -487,6 +512,7 @@ TOOLS = [Message("user", "Q"), *rounds(2), *chat(3)]
         (lambda m: [m[0], m[1], m[-1]], "parted 1"),
         (lambda m: [m[0], m[1], m[3], m[4], m[-1]], "parted 1"),
         (lambda m: [m[0], m[2], m[1], m[-1]], "parted 1"),
+        (lambda m: [*m[:4], m[-1]], "parted 1"),
         (lambda m: m[1:3], "user's turn"),
         (lambda m: [3], "is not a message"),
     ],
@@ -513,7 +539,9 @@ def test_a_function_answers_for_what_was_torn_before() -> None:
 # Texts that are cut.
 
 
-WHOLE = ["e\u0301", "👩‍👩‍👧", "🇨🇳", "👍🏽", "\r\n", "中", "각", "\ud83d\ude00"]
+WHOLE = [
+    "e\u0301", "👩‍👩‍👧", "🇨🇳", "👍🏽", "\r\n", "中", "\u1112\u1161\u11ab", "\ud83d\ude00",
+]  # fmt: skip
 
 
 @settings(deadline=None)
