@@ -7,17 +7,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from franca.chat_clients.aio_stream import AsyncChatStream
-from franca.chat_clients.counting import counted
 from franca.chat_clients.prepare import Config, Messages
 from franca.flow import complete, stream
 from franca.flow.counting import count
-from franca.tokens.messages import Tools
 from franca.transport.aio import AsyncTransport
 from franca.types import ChatCompletion, ChatParams
 
 if TYPE_CHECKING:
     import anthropic
     import openai
+
+    from franca.tokens.messages import Tools
 
 
 class AsyncChatClient:
@@ -83,6 +83,8 @@ class AsyncChatClient:
         exact: bool = False,
     ) -> int:
         """The prompt's tokens, counted off the loop; see `ChatClient.count_tokens`."""
+        from franca.chat_clients.counting import counted
+
         given = messages if isinstance(messages, str) else list(messages)
         request = self._config.request(given, {"tools": tools}, stream=False)
         targets = self._config.targets(model)

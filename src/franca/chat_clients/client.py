@@ -5,18 +5,18 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
-from franca.chat_clients.counting import counted
 from franca.chat_clients.prepare import Config, Messages
 from franca.chat_clients.stream import ChatStream
 from franca.flow import complete, stream
 from franca.flow.counting import count
-from franca.tokens.messages import Tools
 from franca.transport.blocking import BlockingTransport
 from franca.types import ChatCompletion, ChatParams
 
 if TYPE_CHECKING:
     import anthropic
     import openai
+
+    from franca.tokens.messages import Tools
 
 
 class ChatClient:
@@ -99,6 +99,8 @@ class ChatClient:
             InvalidRequestError: `exact`, and the vendor has no such endpoint.
             CallError: `exact`, and the vendor refused or could not be reached.
         """
+        from franca.chat_clients.counting import counted
+
         given = messages if isinstance(messages, str) else list(messages)
         request = self._config.request(given, {"tools": tools}, stream=False)
         targets = self._config.targets(model)
