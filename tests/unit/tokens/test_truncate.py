@@ -620,3 +620,10 @@ def test_the_oldest_text_is_cut_first_and_the_models_never() -> None:
         fitted(messages, 100, cut=True)
     with pytest.raises(ContextLengthError):
         fitted(messages, 400)
+
+
+def test_what_points_into_a_cut_text_goes_with_it() -> None:
+    part = TextPart("t" * 90, citations=[{"start": 50}], extra={"cache_control": {}})
+    content = fitted([Message("user", [part])], 50, cut=True).messages[0].content
+    assert content == [TextPart(text_of(Message("user", content)), extra=part.extra)]
+    assert part.citations
