@@ -16,6 +16,7 @@ from franca.version import __version__
 try:
     from fastapi import Depends, FastAPI, Request, Response, Security
     from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+    from starlette.requests import ClientDisconnect
 except ImportError as error:
     raise MissingExtraError("fastapi", "server") from error
 
@@ -90,6 +91,8 @@ async def _count(request: Request, max_body: int) -> bytes:
             body = await _body(request, max_body)
     except TimeoutError:
         raise Problem(408, f"the body took longer than {_PATIENCE:g} s") from None
+    except ClientDisconnect:
+        raise Problem(400, "the body ended early") from None  # nobody is there to read it
     try:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(request.app.state.pool, answer, body)
