@@ -14,7 +14,7 @@ from typing import Any
 from franca.errors import CallError, InvalidRequestError
 from franca.media.header import read_header
 from franca.media.shrink import fit
-from franca.media.sources import audio, content, decoded, document, is_http, text
+from franca.media.sources import audio, content, decoded, document, is_elsewhere, is_http, text
 from franca.settings.target import Target
 from franca.types import (
     AudioPart,
@@ -265,7 +265,7 @@ def _bytes(part: ImagePart, rules: Rules) -> bytes | None:
         return content(given)
     if part.data is not None:
         return decoded(given) if rules.process else None
-    if is_http(given):
+    if is_elsewhere(given):
         return _got(given, rules)
     data = content(given)  # of a data: URL; any other text is refused
     return data if rules.process else None
@@ -299,7 +299,7 @@ def _document(part: DocumentPart, rules: Rules) -> DocumentPart:
         return replace(made, extra=part.extra)
     if part.url is None:
         return part
-    if not is_http(part.url):
+    if not is_elsewhere(part.url):
         content(part.url)  # raises, unless it is a data: URL
         return part
     got = _got(part.url, rules)

@@ -15,6 +15,8 @@ from franca.media.kinds import media_type
 from franca.media.shrink import fit
 from franca.types import AudioPart, DocumentPart, ImagePart
 
+_HTTP = ("http://", "https://")
+_VENDORS_OWN = ("gs://", "oss://", "ms://")  # Google's storage, Qwen's uploads, Moonshot's files
 Source = bytes | Path | str
 """Bytes; a file; or the text of an http(s) or data: URL."""
 
@@ -33,7 +35,7 @@ def image(
         InvalidRequestError: the source is no picture, or a text that is no such URL.
         MissingExtraError: it must be drawn anew, and Pillow is not installed.
     """
-    if isinstance(source, str) and is_http(source):
+    if isinstance(source, str) and is_elsewhere(source):
         if max_dimension is not None:
             why = "max_dimension is for a picture that is here"
             raise InvalidRequestError(f"{why}: image(fetch(url), max_dimension=…)")
@@ -68,7 +70,7 @@ def document(source: Source, *, filename: str | None = None) -> DocumentPart:
     """
     if isinstance(source, Path):
         filename = filename or source.name
-    elif isinstance(source, str) and is_http(source):
+    elif isinstance(source, str) and is_elsewhere(source):
         return DocumentPart(url=source, filename=filename)
     data = content(source)
     if media_type(data) == "application/pdf":
@@ -84,8 +86,13 @@ def document(source: Source, *, filename: str | None = None) -> DocumentPart:
 
 
 def is_http(url: str) -> bool:
-    """Whether it is the URL of something elsewhere."""
-    return url[:8].lower().startswith(("http://", "https://"))
+    """Whether it is a URL that can be fetched."""
+    return url[:8].lower().startswith(_HTTP)
+
+
+def is_elsewhere(url: str) -> bool:
+    """Whether it is the URL of something that is not here, of a vendor's own kind perhaps."""
+    return url[:8].lower().startswith((*_HTTP, *_VENDORS_OWN))
 
 
 def content(source: Source) -> bytes:

@@ -225,6 +225,12 @@ def test_a_url_is_not_fetched_for_those_who_fetch_it() -> None:
     assert settled(ImagePart("https://a.example/1.png"), fetch=no_fetch).type == "image"
 
 
+@pytest.mark.parametrize("scheme", ["gs", "oss", "ms"])
+def test_a_vendors_own_url_is_left_to_it(scheme: str) -> None:
+    for part in (image(f"{scheme}://a/b"), document(f"{scheme}://a/b")):
+        assert settled(part, target=REMOTE, fetch=no_fetch) is part
+
+
 def test_a_url_that_cannot_be_had_is_named_by_its_place() -> None:
     def had(url: str) -> bytes:
         raise ConnectionError("no such host", sent=False)
