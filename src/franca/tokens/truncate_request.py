@@ -45,11 +45,7 @@ def fit_request(
         ContextLengthError: what must stay does not fit. And as `fit`.
     """
     limit = target.context_length
-    if control == "none" or limit is None:
-        return request, None
-    reserve = answer_room(target, request.params)
-    most = _most_around(request.params)
-    if surely_fits(request.messages, limit - reserve - most):
+    if control == "none" or limit is None or not near_limit(request, target):
         return request, None
     if keep_prefix is None:
         keep_prefix = asks_for_caching(request)
@@ -60,7 +56,7 @@ def fit_request(
             control=control,
             count=counter(target),
             overhead=_around(request.params, target),
-            reserve=reserve,
+            reserve=answer_room(target, request.params),
             keep_prefix=keep_prefix,
             cut=cut,
             bound=_unknown,  # looked at above, before anything was counted
@@ -71,6 +67,15 @@ def fit_request(
     if fitted.truncation is None:
         return request, None
     return replace(request, messages=fitted.messages), fitted.truncation
+
+
+def near_limit(request: ChatRequest, target: Target) -> bool:
+    """Whether a request has to be counted to know that it fits: what follows may take a while."""
+    limit, params = target.context_length, request.params
+    if limit is None:
+        return False
+    room = limit - answer_room(target, params) - _most_around(params)
+    return not surely_fits(request.messages, room)
 
 
 def _unknown(_: Message) -> float:

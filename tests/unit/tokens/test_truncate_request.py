@@ -19,7 +19,13 @@ from franca.tokens import (
     truncate_request,
 )
 from franca.tokens.truncate import ContextLengthControl
-from franca.tokens.truncate_request import answer_room, asks_for_caching, counter, fit_request
+from franca.tokens.truncate_request import (
+    answer_room,
+    asks_for_caching,
+    counter,
+    fit_request,
+    near_limit,
+)
 from franca.tokens.truncate_sizes import at_most
 from franca.types import (
     AudioPart,
@@ -86,6 +92,8 @@ def test_nothing_is_counted_far_from_the_limit(monkeypatch: pytest.MonkeyPatch) 
         sent, said = fit_request(request, place, control)
         assert sent is request
         assert said is None
+        assert control == "none" or not near_limit(request, place)
+    assert near_limit(long, target())
     with pytest.raises(AssertionError):
         fit_request(long, target(), "latest")
 
