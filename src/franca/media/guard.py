@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -25,6 +26,7 @@ _NOT_PUBLIC6 = tuple(
     IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 )
 _NAT64 = IPv6Network("64:ff9b::/96")
+_HOST = re.compile(r"[A-Za-z0-9._:-]+")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -55,29 +57,36 @@ def parse(url: str) -> Place:
     """
     try:
         parts = urlsplit(url)
-        port = parts.port
-        host = (parts.hostname or "").rstrip(".")
-        host = host if ":" in host else host.encode("idna").decode("ascii")
+        port, host = parts.port, _host(parts.hostname or "")
+        target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+        target += f"?{quote(parts.query, safe='/%:@!$&()*+,;=~?[]')}" if parts.query else ""
     except ValueError:
         raise InvalidRequestError("a URL that cannot be read") from None
     shown = place(url)
     if parts.scheme not in _PORTS:
         raise InvalidRequestError(f"{shown}: only http and https are fetched")
-    if not host or "%" in host:
+    if not _HOST.fullmatch(host):
         raise InvalidRequestError(f"{shown}: no host")
     if "@" in parts.netloc:
         raise InvalidRequestError(f"{shown}: a URL with a user's name or password is not fetched")
     header = f"[{host}]" if ":" in host else host
     header += f":{port}" if port is not None else ""
-    target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
-    target += f"?{quote(parts.query, safe='/%:@!$&()*+,;=~?[]')}" if parts.query else ""
     secure = parts.scheme == "https"
     return Place(url, shown, secure, host, port or _PORTS[parts.scheme], header, target)
 
 
+def _host(name: str) -> str:
+    """A name as it is looked up: in ASCII, without a dot at its end."""
+    name = name.rstrip(".")
+    return name if ":" in name else name.encode("idna").decode("ascii")
+
+
 def redirected(origin: Place, location: str) -> Place:
     """Where a redirect leads, checked as the first URL was; never from https to http."""
-    goal = parse(urljoin(origin.url, location.strip()))
+    try:
+        goal = parse(urljoin(origin.url, location.strip()))
+    except ValueError:
+        raise InvalidRequestError(f"{origin.shown} leads to a URL that cannot be read") from None
     if origin.secure and not goal.secure:
         raise InvalidRequestError(f"{origin.shown} leads from https to http")
     return goal

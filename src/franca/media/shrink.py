@@ -102,7 +102,7 @@ def _drawn(picture: Image, most: int | None) -> Image:
     drawn = _channels(picture)
     if most is not None and max(drawn.size) > most:
         drawn.thumbnail((most, most), Resampling.LANCZOS, reducing_gap=3.0)
-    drawn = ImageOps.exif_transpose(drawn)
+    ImageOps.exif_transpose(drawn, in_place=True)
     drawn.info = {}
     return drawn
 
@@ -114,7 +114,7 @@ def _channels(picture: Image) -> Image:
     if picture.mode in ("I", "F"):
         return _stretched(picture)
     if picture.has_transparency_data:
-        clear = picture.convert("RGBA")
+        clear = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         return clear if clear.getchannel("A").getextrema() != (255, 255) else clear.convert("RGB")
     if picture.mode == "1":
         return picture.convert("L")

@@ -199,7 +199,8 @@ def test_loopback_by_any_name(host: str) -> None:
     ["ftp://a.example/a", "file:///etc/passwd", "gopher://a.example/", "//a.example/a", "/a", "",
      "http://", "http:///a", "http://user:pw@a.example/", "http://a.example:99999/",
      "http://a.example:x/", "http://[::1", "http://[fe80::1%25eth0]/", "http://a..b/",
-     "data:image/png;base64,AA=="],
+     "data:image/png;base64,AA==", "http://a b/", "http://a\x00b/", "http://a.example/\ud800",
+     "http://a\u2100b/"],
 )  # fmt: skip
 def test_urls_that_are_refused(url: str, dialled: list[tuple[str, int]]) -> None:
     with pytest.raises(InvalidRequestError) as caught:
@@ -278,7 +279,9 @@ def test_a_redirect_to_a_private_address_is_refused(monkeypatch: pytest.MonkeyPa
         assert inside.asked == []
 
 
-@pytest.mark.parametrize("goal", ["file:///etc/passwd", "ftp://a.example/", "http://u:p@a.example"])
+@pytest.mark.parametrize(
+    "goal", ["file:///etc/passwd", "ftp://a.example/", "http://u:p@a.example", "http://[::1"]
+)
 def test_a_redirect_elsewhere_is_refused(goal: str) -> None:
     with serving(redirect(goal)) as server, pytest.raises(InvalidRequestError):
         private(server.url)

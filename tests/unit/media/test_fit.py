@@ -91,6 +91,7 @@ def test_the_longest_side_is_brought_down(
     data, kind = fit(saved(halves(size), form), 80)
     picture = opened(data)
     assert picture.size == shrunk
+    assert fit(data, 80)[0] is data
     assert kind == f"image/{str(picture.format).lower()}"
     assert is_near(picture, (1, 1), RED)
     assert is_near(picture, (shrunk[0] - 2, shrunk[1] - 2), BLUE)
