@@ -15,7 +15,7 @@ from franca.version import __version__
 
 try:
     from fastapi import Depends, FastAPI, Request, Response, Security
-    from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+    from fastapi.security import APIKeyHeader, HTTPBearer
     from starlette.requests import ClientDisconnect
 except ImportError as error:
     raise MissingExtraError("fastapi", "server") from error
@@ -121,22 +121,28 @@ async def _body(request: Request, most: int) -> bytes:
 
 
 def _guard(api_key: str) -> Any:
-    """A dependency that asks for the key, as a bearer or as `X-API-Key`."""
+    """A dependency that asks for the key, as a bearer or as `X-API-Key`; given twice, both must
+    be right. The security schemes are there to be documented."""
     expected = api_key.encode()
 
     def allowed(
-        bearer: Annotated[
-            HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))
-        ],
-        header: Annotated[str | None, Security(APIKeyHeader(name="X-API-Key", auto_error=False))],
+        request: Request,
+        bearer: Annotated[Any, Security(HTTPBearer(auto_error=False))],
+        header: Annotated[Any, Security(APIKeyHeader(name="X-API-Key", auto_error=False))],
     ) -> None:
-        given = header or (bearer.credentials if bearer else "")
-        if not hmac.compare_digest(given.encode("latin-1", "replace"), expected):
+        words = request.headers.get("authorization")
+        found = header, words and words.removeprefix("Bearer ")
+        given = [key for key in found if key is not None]
+        if not given or not all(_same(key, expected) for key in given):
             raise Problem(
                 401, "the API key is missing or wrong", headers={"WWW-Authenticate": "Bearer"}
             )
 
     return allowed
+
+
+def _same(key: str, expected: bytes) -> bool:
+    return hmac.compare_digest(key.encode("latin-1", "replace"), expected)
 
 
 def _documented(app: FastAPI, schema: dict[str, Any]) -> dict[str, Any]:

@@ -166,6 +166,7 @@ def test_the_key(start: Any) -> None:
     assert status(Authorization=f"Basic {KEY}") == 401
     assert status(X_API_Key=KEY + "é") == 401
     assert status(X_API_Key="") == 401
+    assert status(X_API_Key=KEY, Authorization="Bearer wrong") == 401  # each that is given
     _, reply = server.call("POST", "/count_tokens", ask, {"X-API-Key": "wrong"})
     assert reply["error"]["code"] == "UNAUTHORIZED"
     assert server.call("POST", "/count_tokens", b"{", {})[0] == 401  # before the body is looked at
