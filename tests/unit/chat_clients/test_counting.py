@@ -1,0 +1,130 @@
+"""What a client's prompt costs: counted here, at a token server, or by the vendor."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from franca import create_async_chat_client, create_chat_client
+from franca.chat_clients import counting
+from franca.errors import APIError, InvalidRequestError
+from franca.settings import Settings
+from franca.testing import Answer, Simulator, error
+from franca.tokens import count_messages_tokens
+
+TURNS = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]
+TOOL = {
+    "type": "function",
+    "function": {"name": "f", "parameters": {"type": "object", "properties": {}}},
+}
+CLAUDE = "claude-sonnet-4-5"
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+def counted(backend: str, model: str, url: str, turns: Any, **how: Any) -> list[int]:
+    """The count by the blocking client and by the asyncio one."""
+    place: Any = {"base_url": url, "api_key": "a-key-0123456789"}
+    with create_chat_client(backend, model, **place) as client:
+        blocking = client.count_tokens(turns, **how)
+
+    async def ask() -> int:
+        async with create_async_chat_client(backend, model, **place) as client:
+            return await client.count_tokens(turns, **how)
+
+    return [blocking, asyncio.run(ask())]
+
+
+def test_it_counts_here_and_sends_nothing(sim: Simulator) -> None:
+    here = count_messages_tokens(messages=TURNS, tools=[TOOL], model=CLAUDE)
+    assert counted("anthropic", CLAUDE, sim.url, TURNS, tools=[TOOL]) == [here, here]
+    here = count_messages_tokens(messages="Why?", model="gpt-5")
+    assert counted("openai", "gpt-5", f"{sim.url}/v1", "Why?") == [here, here]
+    assert sim.requests == []
+
+
+def test_the_vendor_counts_where_it_is_asked(sim: Simulator) -> None:
+    sim.script(*[Answer(body={"input_tokens": 4_321})] * 2)
+    assert counted("anthropic", CLAUDE, sim.url, TURNS, tools=[TOOL], exact=True) == [4_321] * 2
+    for request in sim.requests:
+        assert request.path == "/v1/messages/count_tokens"
+        assert request.body == {
+            "model": CLAUDE,
+            "system": "Be brief.",
+            "messages": [{"role": "user", "content": "Why?"}],
+            "tools": [{"name": "f", "input_schema": {"type": "object", "properties": {}}}],
+        }
+        assert "a-key-0123456789" in " ".join(request.headers.values())
+
+
+def test_the_simulators_own_count(sim: Simulator) -> None:
+    one, other = counted("anthropic", CLAUDE, sim.url, TURNS, exact=True)
+    assert one == other > 0
+
+
+def test_a_vendor_without_such_an_endpoint(sim: Simulator) -> None:
+    with pytest.raises(InvalidRequestError, match="openai has no endpoint that counts"):
+        counted("openai", "gpt-5", f"{sim.url}/v1", TURNS, exact=True)
+    assert sim.requests == []
+
+
+def test_a_refusal_is_the_calls(sim: Simulator) -> None:
+    sim.script(error(400, "messages: too many"))
+    with pytest.raises(InvalidRequestError, match="too many"):
+        counted("anthropic", CLAUDE, sim.url, TURNS, exact=True)
+
+
+def test_vertex_counts_and_bedrock_says_that_it_cannot(sim: Simulator) -> None:
+    sim.script(Answer(body={"input_tokens": 11}))
+    vertex = {"credentials": {"project_id": "p", "location": "us-east5"}, "api_key": "k" * 16}
+    aws = {
+        "aws_access_key": "AKIAEXAMPLE",
+        "aws_secret_key": "no-secret",
+        "aws_region": "us-west-2",
+    }
+    at: dict[str, Any] = {"endpoints": [{"api_base": sim.url, **vertex}]}
+    with create_chat_client("anthropic", "m", endpoint_type="anthropic_vertex", **at) as client:
+        assert client.count_tokens(TURNS, exact=True) == 11
+    assert sim.requests[0].path.endswith("/models/count-tokens:rawPredict")
+    at = {"endpoints": [{"api_base": sim.url, "credentials": aws}]}
+    with (
+        create_chat_client("anthropic", "m", endpoint_type="anthropic_bedrock", **at) as client,
+        pytest.raises(APIError, match="not supported in Bedrock"),
+    ):
+        client.count_tokens(TURNS, exact=True)
+    assert len(sim.requests) == 1
+
+
+def test_the_settings_token_server_counts(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    threads: list[int] = []
+
+    class There:
+        def count_messages_tokens(self, **question: Any) -> int:
+            asked.append(question)
+            threads.append(threading.get_ident())
+            return 77_777
+
+    monkeypatch.setattr(counting, "_counter", lambda url, key: There() if "[::1]:9" in url else 0)
+    settings = Settings(
+        VERSION="2",
+        endpoints=[{"id": "e", "api_base": sim.url, "api_key": "k" * 16}],
+        backends={"anthropic": {"models": {"mine": {"id": CLAUDE, "endpoints": ["e"]}}}},
+        token_server={"host": "::1", "port": 9},
+    )
+    client = create_chat_client("anthropic", "mine", settings=settings)
+    assert client.count_tokens(iter(TURNS), tools=[TOOL]) == 77_777
+    assert asked == [{"messages": TURNS, "tools": [TOOL], "model": CLAUDE, "backend": "anthropic"}]
+    apart = create_async_chat_client("anthropic", "mine", settings=settings)
+    assert asyncio.run(apart.count_tokens(TURNS)) == 77_777
+    assert threads[1] != threading.get_ident()  # not on the event loop
+    thinks = create_chat_client("anthropic", "mine", settings=settings, thinking=True)
+    assert thinks.count_tokens(TURNS) != 77_777  # the server is not told of thinking
