@@ -19,7 +19,7 @@ from franca.wire import encode
 
 SHARE = 8
 """One part in so many of the context is left for an answer whose length nobody named."""
-_AROUND = 2000
+_AROUND = 1000
 """Tokens at most that vendors add to a prompt: around the tools, for thinking, for a schema."""
 _counters: dict[str, Count] = {}
 

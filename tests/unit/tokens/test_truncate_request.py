@@ -17,6 +17,7 @@ from franca.tokens import (
     message_tokens,
     messages,
     truncate_request,
+    truncate_sizes,
 )
 from franca.tokens.truncate import ContextLengthControl
 from franca.tokens.truncate_request import (
@@ -230,22 +231,35 @@ def test_what_must_be_looked_at_has_no_bound(part: Part) -> None:
     assert at_most(Message("tool", [result])) == float("inf")
 
 
+PROPERTIES = {"a": {"type": "string", "description": "d"}, "中": {"enum": ["x", 1, None]}}
+SCHEMA = {"type": "object", "properties": PROPERTIES, "required": ["a"]}
+FUNCTION = {"name": "f", "description": "it does é", "parameters": SCHEMA}
+TOOL = {"type": "function", "function": FUNCTION}
+
+
 @pytest.mark.parametrize("tool_choice", [None, "required"])
-@pytest.mark.parametrize("number", [1, 3, 30])
+@pytest.mark.parametrize("tools", [[{"name": "f"}], TOOLS, [TOOL], [TOOL] * 3, [TOOL] * 30])
+@pytest.mark.parametrize("form", [None, {"json_schema": {}}, {"json_schema": {"schema": SCHEMA}}])
 def test_no_model_counts_more_around_the_messages_than_is_left_for_it(
-    number: int, tool_choice: str | None, monkeypatch: pytest.MonkeyPatch
+    form: Any, tools: list[Any], tool_choice: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    properties = {"a": {"type": "string", "description": "d"}, "中": {"enum": ["x", 1, None]}}
-    schema = {"type": "object", "properties": properties, "required": ["a"]}
-    function = {"name": "f", "description": "it does é", "parameters": schema}
-    params: dict[str, Any] = {
-        "tools": [{"type": "function", "function": function}] * number,
-        "response_format": {"type": "json_schema", "json_schema": {"schema": schema}},
-        "thinking": True,
-        "tool_choice": tool_choice,
-    }
+    params = {"tools": tools, "response_format": form, "thinking": True, "tool_choice": tool_choice}
     most = truncate_request._most_around(params)
     for family in families.FAMILIES.values():
         monkeypatch.setattr(messages, "family_of", lambda *_, family=family: family)
         for wire in (OPENAI_CHAT, ANTHROPIC_MESSAGES):
             assert truncate_request._around(params, target(wire=wire)) <= most, family.name
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(truncate_sizes, "_KEPT", 3)
+    counted: list[str] = []
+
+    def count(message: Message) -> int:
+        counted.append(str(message.content))
+        return 1
+
+    known = truncate_sizes.remembered(count)
+    for text in "abcabcda":
+        known(Message("user", text))
+    assert "".join(counted) == "abcda"
