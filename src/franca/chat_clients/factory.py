@@ -49,7 +49,6 @@ class Options(ChatParams, total=False):
         random_endpoint: False takes the endpoints in the settings' order.
         endpoint_id: the only endpoint to use.
         http_client: the caller's own HTTP client, for every endpoint; franca never closes it.
-        context_length_control: only "none" so far: what does not fit is the vendor's to refuse.
     """
 
     settings: Settings | None
@@ -60,7 +59,6 @@ class Options(ChatParams, total=False):
     random_endpoint: bool
     endpoint_id: str | None
     http_client: Any
-    context_length_control: Literal["none"]
 
 
 @overload
@@ -181,8 +179,6 @@ def _config(
 ) -> tuple[Config, Any]:
     """(configuration, the caller's HTTP client)."""
     given = dict(options)
-    if given.pop("context_length_control", "none") != "none":
-        raise ValueError("context_length_control: only 'none' is known so far")
     settings, http = given.pop("settings", None), given.pop("http_client", None)
     random_endpoint = given.pop("random_endpoint", True)
     endpoint_id = given.pop("endpoint_id", None)

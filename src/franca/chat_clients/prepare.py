@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from franca.errors import SettingsError
 from franca.flow import order
 from franca.settings.target import Target
-from franca.types import ChatParams, ChatRequest, MessageLike
+from franca.types import CONTROLS, ChatParams, ChatRequest, MessageLike
 from franca.wire.reading import read_messages
 
 if TYPE_CHECKING:
     from franca.settings import Settings
 
 PARAMS = frozenset(ChatParams.__annotations__)
-_TRANSPORT = ("timeout", "max_wait", "extra_headers", "extra_query")
+_TRANSPORT = ("context_length_control", "timeout", "max_wait", "extra_headers", "extra_query")
 
 Messages = Iterable[MessageLike] | str
 Resolve = Callable[[str | None], tuple[Target, ...]]
@@ -29,12 +29,16 @@ def known(params: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         TypeError: a parameter that does not exist; names the nearest.
+        ValueError: no such `context_length_control`.
     """
     for name in params:
         if name not in PARAMS:
             near = get_close_matches(name, PARAMS, 1)
             hint = f"; did you mean {near[0]!r}?" if near else "; extra_body carries a vendor's own"
             raise TypeError(f"no parameter {name!r}{hint}")
+    control = params.get("context_length_control")
+    if not (control is None or callable(control) or control in CONTROLS):
+        raise ValueError(f"context_length_control: {control!r} is none of {', '.join(CONTROLS)}")
     return {name: value for name, value in params.items() if value is not None}
 
 

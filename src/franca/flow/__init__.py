@@ -1,7 +1,7 @@
 """The life of one call, written once: a generator yields effects and is sent their outcomes."""
 
 from franca.flow.call import complete, stream
-from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send
+from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Work
 from franca.flow.order import order
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Read",
     "Reply",
     "Send",
+    "Work",
     "complete",
     "order",
     "stream",

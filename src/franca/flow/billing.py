@@ -1,4 +1,4 @@
-"""What prices a result: made once for a target, used when somebody asks for the cost."""
+"""What a result is told beside the vendor's words: what prices it, what was left out for it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from franca.types import ChatCompletion
 
 if TYPE_CHECKING:
     from franca.tokens.prices import Cost
+    from franca.tokens.truncate import Truncation
 
 Bill = Callable[[ChatCompletion], "Cost | None"]
 
 
+def finish(result: ChatCompletion, target: Target, truncation: Truncation | None) -> None:
+    """Tell a result how its cost is found, and what was left out of its prompt."""
+    result._bill, result._truncation = bill(target), truncation
+
+
 def bill(target: Target) -> Bill:
-    """From a result of this target to its cost."""
+    """From a result of this target to its cost, used when somebody asks for it."""
     try:
         return target.kept["bill"]
     except KeyError:

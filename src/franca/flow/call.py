@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from franca.errors import CallError, ConnectionError, TimeoutError
-from franca.flow.admit import Admitted, admit
-from franca.flow.billing import bill
+from franca.flow.admit import admit
+from franca.flow.billing import finish
 from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send
+from franca.flow.fitting import fitted
 from franca.flow.permits import Permit
 from franca.settings.target import Target
 from franca.types import ChatCompletion, ChatDelta, ChatRequest
 from franca.wire import wire
 from franca.wire.failures import failure
 from franca.wire.stream import StreamReader
+
+if TYPE_CHECKING:
+    from franca.tokens.truncate import Truncation
 
 
 def complete(
@@ -25,14 +31,14 @@ def complete(
         CallError: the vendor's refusal, that no target could be reached, or that the limits would
             have it wait too long.
     """
-    (target, permit), reply = yield from _answer(request, targets)
+    target, permit, reply, truncation = yield from _answer(request, targets)
     try:
         result = wire(target.wire).parse(reply.body, target)
     except CallError:
         if permit is not None:
             yield permit.kept()
         raise
-    result._bill = bill(target)
+    finish(result, target, truncation)
     if permit is not None:
         settle = permit.answered(result.usage, reply.headers)
         if settle.store.local:  # as `acquire` has it
@@ -48,8 +54,8 @@ def stream(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect,
     Raises:
         CallError: as `complete`, and for a stream that breaks before anything is visible.
     """
-    (target, permit), reply = yield from _answer(request, targets)
-    reader = StreamReader(target, bill(target))
+    target, permit, reply, truncation = yield from _answer(request, targets)
+    reader = StreamReader(target, partial(finish, target=target, truncation=truncation))
     deltas: list[ChatDelta] = []
     ended = False
     try:
@@ -73,13 +79,13 @@ def stream(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect,
 
 def _answer(
     request: ChatRequest, targets: Sequence[Target]
-) -> Generator[Effect, Outcome, tuple[Admitted, Reply]]:
+) -> Generator[Effect, Any, tuple[Target, Permit | None, Reply, Truncation | None]]:
     unreachable: list[CallError] = []
     while targets:
-        admitted = target, permit = yield from admit(request, targets)
-        reply = yield from _send(request, target, permit)
+        target, permit = yield from admit(request, targets)
+        reply, truncation = yield from _send(request, target, permit)
         if isinstance(reply, Reply) and reply.status < 300:
-            return admitted, reply
+            return target, permit, reply, truncation
         if isinstance(reply, Reply):
             error = failure(reply.status, reply.headers, reply.body, target)
             if permit is not None:
@@ -96,11 +102,12 @@ def _answer(
 
 def _send(
     request: ChatRequest, target: Target, permit: Permit | None
-) -> Generator[Effect, Outcome, Reply | CallError]:
+) -> Generator[Effect, Any, tuple[Reply | CallError, Truncation | None]]:
     """One try. What interrupts it settles its permit."""
     format_ = wire(target.wire)
     settled = permit.back if permit is not None else None
     try:
+        request, truncation = yield from fitted(request, target)
         body = format_.build(request, target)
         settled = permit.kept if permit is not None else None
         reply = yield Send(target, format_.PATH, body, request)
@@ -111,7 +118,7 @@ def _send(
             yield settled()
         raise
     assert isinstance(reply, Reply | CallError)
-    return reply
+    return reply, truncation
 
 
 def _never_left(error: CallError) -> bool:

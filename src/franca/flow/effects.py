@@ -51,6 +51,14 @@ class Close:
 
 
 @dataclass(slots=True)
+class Work:
+    """Call this, which may take a while, where it keeps nobody else waiting; the outcome is what
+    it returns."""
+
+    call: Callable[[], Any]
+
+
+@dataclass(slots=True)
 class Opened:
     """A stream that has committed: from here on the driver owns it."""
 
@@ -74,5 +82,5 @@ def _settled(permit: Permit, reader: StreamReader) -> Settle:
     return permit.answered(usage)
 
 
-Effect = Send | Read | Close | Ask | Pause
+Effect = Send | Read | Close | Work | Ask | Pause
 Outcome = Reply | bytes | None | CallError | Answer

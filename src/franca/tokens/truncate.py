@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from franca.errors import ContextLengthError, InvalidRequestError
 from franca.tokens.truncate_blocks import (
@@ -21,21 +20,10 @@ from franca.tokens.truncate_blocks import (
 )
 from franca.tokens.truncate_sizes import Count, at_most, surely_fits
 from franca.tokens.truncate_text import shortened
-from franca.types import Message, MessageLike
+from franca.types import CONTROLS, ContextLengthControl, Message, MessageLike
 from franca.wire.reading import read_messages
 
 __all__ = ["ContextLengthControl", "Fitted", "Truncation", "fit"]
-
-Control = Callable[[list[Message], int, Count], Iterable[MessageLike]]
-ContextLengthControl = Literal["latest", "first+latest", "none"] | Control
-"""What stays of a conversation that is too long.
-
-`latest`: the newest turns. `first+latest`: the user's first turns too, with the end of the answer
-to them where there is room for it. `none`: everything, for the vendor to refuse. A function gets a
-list of the messages, the tokens there are for them and the count of one message, and returns the
-messages that stay, or others in their place.
-"""
-CONTROLS = ("latest", "first+latest", "none")
 
 
 @dataclass(slots=True, frozen=True)
@@ -169,7 +157,12 @@ def _cut(messages: list[Message], excess: int, count: Count) -> list[Message]:
     return out
 
 
-def _asked(messages: Sequence[Message], control: Control, room: int, count: Count) -> list[Message]:
+def _asked(
+    messages: Sequence[Message],
+    control: Callable[[list[Message], int, Count], Iterable[MessageLike]],
+    room: int,
+    count: Count,
+) -> list[Message]:
     """What a caller's function keeps, checked."""
     kept = read_messages(control(list(messages), room, count))
     if all(message.role in SYSTEM for message in kept):

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from franca.errors import CallError
-from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send
+from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Work
 from franca.limits.drive import adrive, aperform, settle_aside
 from franca.limits.model import Settle
 from franca.settings.target import Endpoint, Target
@@ -139,6 +139,8 @@ class AsyncTransport:
             return await self._read(effect.handle, effect.target)
         if isinstance(effect, Close):
             return await effect.handle.close()
+        if isinstance(effect, Work):
+            return await asyncio.to_thread(effect.call)
         return await aperform(effect)
 
     async def _send(self, send: Send) -> Reply | CallError:

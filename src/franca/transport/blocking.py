@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 from franca.errors import CallError
-from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send
+from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Work
 from franca.limits.drive import drive, perform, settle_aside
 from franca.limits.model import Settle
 from franca.settings.target import Endpoint, Target
@@ -121,6 +121,8 @@ class BlockingTransport:
             return self._read(effect.handle, effect.target)
         if isinstance(effect, Close):
             return effect.handle.close()
+        if isinstance(effect, Work):
+            return effect.call()
         return perform(effect)
 
     def _send(self, send: Send) -> Reply | CallError:

@@ -18,9 +18,11 @@ from franca.types.messages import (
     ToolResult,
 )
 from franca.types.params import (
+    CONTROLS,
     CapabilityPolicy,
     ChatParams,
     ChatRequest,
+    ContextLengthControl,
     MessageLike,
     ReasoningEffort,
     Thinking,
@@ -28,6 +30,7 @@ from franca.types.params import (
 from franca.types.results import ChatCompletion, ChatDelta, Choice, ToolCallDelta, Usage
 
 __all__ = [
+    "CONTROLS",
     "AudioPart",
     "BackendType",
     "CapabilityPolicy",
@@ -36,6 +39,7 @@ __all__ = [
     "ChatParams",
     "ChatRequest",
     "Choice",
+    "ContextLengthControl",
     "DocumentPart",
     "EndpointType",
     "FinishReason",

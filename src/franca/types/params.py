@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
@@ -21,6 +21,20 @@ CapabilityPolicy = Literal["strict", "warn", "passthrough"]
 under its own name all the same."""
 
 
+ContextLengthControl = (
+    Literal["latest", "first+latest", "none"]
+    | Callable[[list[Message], int, Callable[[Message], int]], Iterable[MessageLike]]
+)
+"""What stays of a conversation that is too long for the model.
+
+`latest`: the newest turns. `first+latest`: the user's first turns too, with the end of the answer
+to them where there is room for it. `none`: everything, for the vendor to refuse. A function gets a
+list of the messages, the tokens there are for them and the count of one message, and returns the
+messages that stay, or others in their place.
+"""
+CONTROLS = ("latest", "first+latest", "none")
+
+
 class ChatParams(TypedDict, total=False):
     """The parameters of a call. None is the same as not given.
 
@@ -37,6 +51,8 @@ class ChatParams(TypedDict, total=False):
         logprobs, top_logprobs: whether, and how many alternatives, to report.
         user: the end user's id. metadata: the vendor's own pairs.
         stream_options: OpenAI's; usage is asked for in any case.
+        context_length_control: what stays of a conversation that is too long for a model whose
+            context the settings name; `latest` where nothing is said.
         timeout: seconds for each try.
         max_wait: seconds to wait at most until the limits allow the call, 0 for not at all; instead
             of the settings' own.
@@ -74,6 +90,7 @@ class ChatParams(TypedDict, total=False):
     web_search_options: Mapping[str, Any] | None
     stream_options: Mapping[str, Any] | None
     capability_policy: CapabilityPolicy | None
+    context_length_control: ContextLengthControl | None
     timeout: float | None
     max_wait: float | None
     extra_body: Mapping[str, Any] | None
@@ -88,7 +105,8 @@ class ChatRequest:
     Args:
         messages: the conversation, in franca's own form.
         params: those of `ChatParams` that were given (no None), less the options of transport
-            (`timeout`, `max_wait`, `extra_headers`, `extra_query`) and `capability_policy`.
+            (`timeout`, `max_wait`, `extra_headers`, `extra_query`), `capability_policy` and
+            `context_length_control`.
         stream: whether the answer is to come in pieces.
         capability_policy: see `CapabilityPolicy`.
     """
@@ -97,6 +115,7 @@ class ChatRequest:
     params: dict[str, Any] = field(default_factory=dict)
     stream: bool = False
     capability_policy: CapabilityPolicy = "strict"
+    context_length_control: ContextLengthControl = "latest"
     timeout: float | None = None
     max_wait: float | None = None
     extra_headers: Mapping[str, str] | None = None

@@ -16,6 +16,7 @@ from franca.types.messages import JSON, Part, ToolCall
 
 if TYPE_CHECKING:
     from franca.tokens.prices import Cost
+    from franca.tokens.truncate import Truncation
 
 
 class _Dumps:
@@ -27,9 +28,10 @@ class _Dumps:
 
 
 class _Raw(_Dumps):
-    __slots__ = ("_bill", "_body")
+    __slots__ = ("_bill", "_body", "_truncation")
     _body: bytes | list[bytes]
     _bill: Callable[[Any], Cost | None]
+    _truncation: Truncation | None
 
     @property
     def raw(self) -> Any:
@@ -110,6 +112,11 @@ class ChatCompletion(_Raw):
         """What the answer cost, in its vendor's currency; None where that is not known."""
         bill = getattr(self, "_bill", None)
         return None if bill is None else bill(self)
+
+    @property
+    def truncation(self) -> Truncation | None:
+        """What was left out of the prompt, so that it fits; None where nothing was."""
+        return getattr(self, "_truncation", None)
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from franca.errors import APIError, CallError, StreamInterrupted
 from franca.settings.target import Target
@@ -35,13 +35,15 @@ class StreamReader:
     tried; after it, `StreamInterrupted` with what arrived.
 
     Args:
-        bill: from a result to what it cost.
+        finish: what is done to a folded result.
     """
 
-    __slots__ = ("_bill", "_broken", "_decoder", "_fold", "_target", "visible")
+    __slots__ = ("_broken", "_decoder", "_finish", "_fold", "_target", "visible")
 
-    def __init__(self, target: Target, bill: Callable[[ChatCompletion], Any] | None = None) -> None:
-        self._bill = bill
+    def __init__(
+        self, target: Target, finish: Callable[[ChatCompletion], object] | None = None
+    ) -> None:
+        self._finish = finish
         self._decoder = Decoder()
         self._fold: Fold = wire(target.wire).Fold(target)
         self._target = target
@@ -70,8 +72,8 @@ class StreamReader:
 
     def _folded(self) -> ChatCompletion:
         result = self._fold.result()
-        if self._bill is not None:
-            result._bill = self._bill
+        if self._finish is not None:
+            self._finish(result)
         return result
 
     @property
