@@ -203,6 +203,7 @@ def test_what_stays_is_a_conversation(on: str, data: st.DataObject) -> None:
     assert all(a is b for a, b in zip(talk.messages, objects, strict=True))
     if isinstance(done, ContextLengthError):
         assert (done.needs or 0) > room
+        assert isinstance(attempt(talk.messages, room, control, False), ContextLengthError)
         return
     assert tokens(done.messages) <= room
     CHECKS[on](body(done.messages, on, inline)["messages"])
@@ -351,6 +352,14 @@ def test_a_coarse_cut_frees_a_third_of_what_may_go(control: ContextLengthControl
         done = fitted(messages, room, control, keep_prefix=True)
         assert done.truncation is not None
         assert fixed + (room - fixed) * 2 // 3 - 24 < done.truncation.tokens_after <= room
+
+
+def test_coarse_cuts_in_a_row() -> None:
+    """Where each turn is more than a third of the room, no cut lasts, and none fails."""
+    messages = [Message(role, "x" * 57) for role in ("user", "assistant") * 6]
+    for number in range(2, 12):
+        done = fitted(messages[:number], 130, keep_prefix=True)
+        assert done.messages == messages[(number - 1) // 2 * 2 : number]
 
 
 def rounds(number: int, name: str = "call") -> list[Message]:

@@ -187,6 +187,7 @@ def test_models_that_count_alike_share_what_is_known() -> None:
 ODD = st.text(st.characters(), max_size=40) | st.sampled_from(
     [
         "\U0001d160" * 9,
+        "\x01\x02\x7f" * 60,
         "\u0958" * 9,
         "\ud800" * 9,
         "a b  c\n" * 9,
