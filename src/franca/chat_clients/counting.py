@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from franca.errors import SettingsError
 from franca.settings.target import Target
 from franca.tokens import messages as local
 from franca.tokens.counting import Backend
@@ -33,6 +34,9 @@ def token_counter(settings: Settings | None = None) -> RemoteCounter | None:
 
     Args:
         settings: instead of the process's own `franca.settings.settings`.
+
+    Raises:
+        SettingsError: its address or its key cannot be used.
     """
     if settings is None:
         from franca.settings import settings
@@ -41,7 +45,10 @@ def token_counter(settings: Settings | None = None) -> RemoteCounter | None:
     if section is None:
         return None
     host = f"[{section.host}]" if ":" in section.host else section.host
-    return _counter(section.url or f"http://{host}:{section.port}", os.environ.get(KEY))
+    try:
+        return _counter(section.url or f"http://{host}:{section.port}", os.environ.get(KEY))
+    except ValueError as error:
+        raise SettingsError([f"token_server: {error}"]) from None
 
 
 @lru_cache(maxsize=16)

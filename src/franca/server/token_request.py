@@ -83,7 +83,7 @@ class Count(BaseModel):
     ]
 
 
-def answer(body: bytes) -> bytes:
+def answer(body: bytes | bytearray) -> bytes:
     """A question's answer, both as JSON.
 
     Raises:

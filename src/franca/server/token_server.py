@@ -27,9 +27,11 @@ MAX_BODY = 16 << 20
 """Bytes."""
 AT_ONCE = 256
 """Requests in progress, those whose body still comes included."""
+HELD = 16 * MAX_BODY
+"""Bytes of all the bodies that are held at a time."""
 _THREADS = 4  # the engine holds the GIL, so these only let a short text past a long one
 _PATIENCE = 30.0  # seconds for a body to arrive
-_DRAINED = 4  # a body this many times too large is still read to its end, so that 413 is seen
+_DRAINED = 4  # times too large: what is beyond that is not even read
 _REFS = "#/components/schemas/{model}"
 _log = logging.getLogger("franca.server")
 
@@ -57,7 +59,7 @@ def token_app(
         separate_input_output_schemas=False,
     )
     answer_in_form(app)
-    app.state.busy = 0
+    app.state.busy = app.state.held = 0
     guards = [Depends(_guard(api_key))] if api_key else []
 
     @app.get("/health")
@@ -74,7 +76,7 @@ def token_app(
     async def count_tokens(request: Request) -> Response:
         """The tokens of a text, or of a conversation with its tools."""
         if app.state.busy >= at_once:
-            raise Problem(503, "too many requests at once", headers={"Retry-After": "1"})
+            raise _overloaded()
         app.state.busy += 1
         try:
             return Response(await _count(request, max_body), media_type="application/json")
@@ -86,38 +88,52 @@ def token_app(
 
 
 async def _count(request: Request, max_body: int) -> bytes:
+    body = bytearray()
+    state = request.app.state
     try:
         async with asyncio.timeout(_PATIENCE):
-            body = await _body(request, max_body)
+            await _read(request, body, max_body)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(state.pool, answer, body)
+    except Problem:
+        raise
     except TimeoutError:
         raise Problem(408, f"the body took longer than {_PATIENCE:g} s") from None
     except ClientDisconnect:
         raise Problem(400, "the body ended early") from None  # nobody is there to read it
-    try:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(request.app.state.pool, answer, body)
     except InvalidRequestError as error:
         raise Problem(400, error.message) from None
     except Exception as error:
         _log.error("a count failed: %s", type(error).__name__)  # its words may hold the text
         raise Problem(500, "the count failed") from None
+    finally:
+        state.held -= len(body)
 
 
-async def _body(request: Request, most: int) -> bytes:
-    declared = request.headers.get("content-length", "0")
-    size = int(declared) if declared.isdecimal() else 0
-    kept = bytearray()
-    if size <= most * _DRAINED:
-        size = 0
+async def _read(request: Request, body: bytearray, most: int) -> None:
+    """Fill `body`. One that is too large is read on for a while, so that its sender sees 413."""
+    state, size = request.app.state, 0
+    if _declared(request) <= most * _DRAINED:
         async for chunk in request.stream():
             size += len(chunk)
             if size <= most:
-                kept += chunk
+                if state.held > HELD:
+                    raise _overloaded()
+                state.held += len(chunk)
+                body += chunk
             elif size > most * _DRAINED:
                 break
-    if size > most:
+    if max(size, _declared(request)) > most:
         raise Problem(413, f"the body is larger than {most:,} bytes", details={"max_body": most})
-    return bytes(kept)
+
+
+def _declared(request: Request) -> int:
+    length = request.headers.get("content-length", "0")
+    return int(length) if length.isdecimal() else 0
+
+
+def _overloaded() -> Problem:
+    return Problem(503, "too many requests at once", headers={"Retry-After": "1"})
 
 
 def _guard(api_key: str) -> Any:

@@ -19,7 +19,7 @@ PATH = "/count_tokens"
 
 def text_question(text: str, model: str = "", backend: Backend = None) -> bytes:
     """The body that asks for a text's count."""
-    return _body({"text": valid(text)}, model, backend)
+    return _body({"text": text}, model, backend)
 
 
 def messages_question(
@@ -41,7 +41,7 @@ def messages_question(
 
 def _body(asked: dict[str, Any], model: str, backend: Backend) -> bytes:
     named = {"model": model} | ({"backend": str(backend)} if backend else {})
-    return json.dumps(asked | named, ensure_ascii=False, allow_nan=False).encode()
+    return valid(json.dumps(asked | named, ensure_ascii=False, allow_nan=False)).encode()
 
 
 def read(body: bytes) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -20,12 +21,17 @@ from franca.tokens.messages import Tools, get_message_token_counts
 
 _log = logging.getLogger("franca.tokens")
 _IDLE = 32  # connections kept open
+_LARGEST = 1 << 20
+"""Bytes of a question; a larger one is counted here before it is over there."""
+_HEADER = re.compile(r"[!-~]+")
 _THIS_QUESTION = frozenset({400, 413, 422})
 """Refusals of one question; any other says that the server is of no use for now."""
 
 
 class RemoteCounter:
     """Counts at a token server, and here where it does not answer. Share it between threads.
+
+    Questions of more than a megabyte are counted here at once.
 
     Args:
         url: the server's address.
@@ -35,7 +41,7 @@ class RemoteCounter:
         clock: seconds that only grow.
 
     Raises:
-        ValueError: the address is none of http or https.
+        ValueError: the address is none of http or https, or no header can carry the key.
     """
 
     def __init__(
@@ -56,6 +62,8 @@ class RemoteCounter:
         self._path = place.path.rstrip("/") + remote.PATH
         self._headers = {"Content-Type": "application/json"}
         if api_key:
+            if not _HEADER.fullmatch(api_key):  # the HTTP library's own error would repeat it
+                raise ValueError("the key holds characters that HTTP cannot carry")
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._rest, self._clock = remote.Rest(rest), clock
         self._seconds = rest
@@ -106,7 +114,8 @@ class RemoteCounter:
 
     def _ask(self, question: Callable[[], bytes | None]) -> int | None:
         """The server's count, None where it has none to give."""
-        if not self._rest.over(self._clock()) or (body := question()) is None:
+        body = question()
+        if body is None or len(body) > _LARGEST or not self._rest.over(self._clock()):
             return None
         try:
             status, reply = self._post(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,11 +11,13 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from franca.cli.token_server import place
 from franca.tokens import count_messages_tokens, count_tokens
 
 KEY = "a-key-that-nobody-may-see"
@@ -179,15 +182,61 @@ def test_the_key(start: Any) -> None:
     assert SECRET not in said
 
 
-def test_beyond_what_it_takes_at_once_it_says_so() -> None:
+def in_process(path: str = "/count_tokens", /, **options: Any) -> Any:
+    """One request to an application of this process."""
     testclient = pytest.importorskip("starlette.testclient")
     from franca.server import token_app
 
-    with testclient.TestClient(token_app(at_once=0)) as client:
-        reply = client.post("/count_tokens", json={"text": "a"})
+    with testclient.TestClient(token_app(**options)) as client:
+        return client.post(path, json={"text": SECRET})
+
+
+def test_beyond_what_it_takes_at_once_it_says_so() -> None:
+    reply = in_process(at_once=0)
     assert reply.status_code == 503
     assert reply.headers["retry-after"] == "1"
     assert reply.json()["error"]["code"] == "OVERLOADED"
+
+
+def test_what_it_holds_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("franca.server.token_server.HELD", -1)
+    assert in_process().json()["error"]["code"] == "OVERLOADED"
+
+
+def test_an_error_of_its_own_keeps_the_words(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(body: bytes) -> bytes:
+        raise RuntimeError(bytes(body))
+
+    monkeypatch.setattr("franca.server.token_server.answer", fail)
+    reply = in_process()
+    assert (reply.status_code, reply.json()["error"]["code"]) == (500, "INTERNAL_ERROR")
+    assert "RuntimeError" in caplog.text
+    assert SECRET not in reply.text + caplog.text
+
+
+async def test_a_body_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("fastapi")
+    from franca.server import token_app
+
+    monkeypatch.setattr("franca.server.token_server._PATIENCE", 0.01)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "POST", "path": "/count_tokens",
+        "raw_path": b"/count_tokens", "query_string": b"", "headers": [], "scheme": "http",
+    }  # fmt: skip
+    app = token_app()
+    await app(scope, receive, send)
+    assert sent[0]["status"] == 408
+    assert (app.state.busy, app.state.held) == (0, 0)
 
 
 def half_sent(server: Any) -> tuple[socket.socket, bytes]:
@@ -251,6 +300,15 @@ def test_two_workers(start: Any) -> None:
     status, said = server.end()
     assert status == 0, said
     assert KEY not in said
+
+
+def test_where_it_listens(tmp_path: Path) -> None:
+    document = {"VERSION": "2", "token_server": {"host": "::1", "port": 7}}
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps(document))
+    assert place(None, None, None) == ("127.0.0.1", 8338)
+    assert place(path, None, None) == ("::1", 7)
+    assert place(path, "127.0.0.2", 0) == ("127.0.0.2", 0)
 
 
 def franca(*arguments: str) -> subprocess.CompletedProcess[str]:

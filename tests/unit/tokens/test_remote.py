@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from franca.chat_clients.counting import count_messages_tokens, count_tokens, token_counter
-from franca.errors import APIError
+from franca.errors import APIError, SettingsError
 from franca.settings import Settings
 from franca.tokens import count_messages_tokens as messages_here
 from franca.tokens import count_tokens as here
@@ -99,6 +99,7 @@ def test_what_is_asked() -> None:
     assert asked is not None
     assert json.loads(asked) == {"messages": turns, "tools": [{"name": "f"}], "model": ""}
     assert messages_question("a") == messages_question(turns)
+    assert messages_question("a\ud83d") == messages_question("a\ufffd")
 
 
 @pytest.mark.parametrize("content", [b"bytes", Path("a.png"), object(), float("nan")])
@@ -172,6 +173,29 @@ def test_a_conversation_of_bytes_is_counted_here(double: Double) -> None:
         messages=odd
     )
     assert double.asked == []
+
+
+def test_a_large_question_is_counted_here(double: Double) -> None:
+    text = "many words " * 100_000
+    assert RemoteCounter(double.url).count_tokens(text, "gpt-5") == here(text, "gpt-5")
+    assert double.asked == []
+
+
+def test_what_cannot_be_asked_does_not_spend_the_try(double: Double) -> None:
+    clock, (double.status, well) = Clock(), (500, 200)
+    counter = RemoteCounter(double.url, clock=clock)
+    counter.count_tokens("hello")
+    double.status = well
+    clock.now += 5
+    counter.count_messages_tokens(messages=[{"role": "user", "content": "a", "name": Path("a")}])
+    assert counter.count_tokens("hello") == THERE
+
+
+@pytest.mark.parametrize("key", ["a\nkey", "schlüssel", " "])
+def test_a_key_that_no_header_carries(key: str) -> None:
+    with pytest.raises(ValueError, match="cannot carry") as caught:
+        RemoteCounter("http://127.0.0.1:9", api_key=key)
+    assert key == " " or key not in str(caught.value)
 
 
 def test_a_generator_is_read_once(double: Double) -> None:
@@ -273,6 +297,8 @@ def test_the_settings_say_where(double: Double, monkeypatch: pytest.MonkeyPatch)
     assert {h["Authorization"] for h in double.headers} == {"Bearer the-key"}
     assert count_tokens("hello", "gpt-5", settings=Settings()) == here("hello", "gpt-5")
     assert token_counter() is None
+    with pytest.raises(SettingsError, match=r"token_server: .*http://"):
+        token_counter(settings(host="a", port=1, url="a:1"))
 
 
 def test_the_real_server_and_its_end(start_token_server: Callable[[], Any]) -> None:
