@@ -3,54 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from franca.errors import RateLimitError
-from franca.flow.effects import Effect, Outcome
+from franca.flow.effects import Effect
+from franca.flow.fitting import fitted
 from franca.flow.permits import Permit
 from franca.limits.acquire import acquire, attempt
 from franca.limits.scopes import scope
 from franca.settings.target import Target
 from franca.types import ChatRequest
 
-Admitted = tuple[Target, Permit | None]
+if TYPE_CHECKING:
+    from franca.tokens.truncate import Truncation
 
 
-def admit(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect, Outcome, Admitted]:
+@dataclass(slots=True)
+class Admitted:
+    """A target that may be tried now, and the request as it goes there.
+
+    Args:
+        truncation: what was left out of it.
+        permit: what it holds of the target's limits, None where nothing is limited.
+    """
+
+    target: Target
+    request: ChatRequest
+    truncation: Truncation | None = None
+    permit: Permit | None = None
+
+
+def admit(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect, Any, Admitted]:
     """The first target that need not wait, else the one that waits least, after its wait.
 
     Raises:
+        ContextLengthError: the request does not fit into its context.
         RateLimitError: the wait would be longer than `max_wait`.
     """
-    target = targets[0] if len(targets) == 1 else None
-    if target is None:
-        free, target = yield from _first_free(request, targets)
-        if free is not None:
-            return free
-    found = scope(target)
+    if len(targets) > 1:
+        admitted, waits = yield from _first_free(request, targets)
+        if not waits:
+            return admitted
+    else:
+        admitted = Admitted(targets[0], *(yield from fitted(request, targets[0])))
+    target, found = admitted.target, scope(admitted.target)
     if found is None:
-        return target, None
-    permit = Permit(found, request)
+        return admitted
+    admitted.permit = permit = Permit(found, admitted.request)
     patience = found.max_wait if request.max_wait is None else request.max_wait
     try:
         yield from acquire(found.store, found.key, found.rules, permit, patience)
     except RateLimitError as error:
         error.backend, error.endpoint_id = target.backend, target.endpoint_id
         raise
-    return target, permit
+    return admitted
 
 
 def _first_free(
     request: ChatRequest, targets: Sequence[Target]
-) -> Generator[Effect, Outcome, tuple[Admitted | None, Target]]:
-    """(the first that goes at once, the one that waits least)."""
-    least, soonest = None, targets[0]
+) -> Generator[Effect, Any, tuple[Admitted, bool]]:
+    """(the first that goes at once, else the one that waits least; whether it waits)."""
+    least, soonest = None, None
     for target in targets:
+        admitted = Admitted(target, *(yield from fitted(request, target)))
         if (found := scope(target)) is None:
-            return (target, None), target
-        permit = Permit(found, request)
+            return admitted, False
+        admitted.permit = permit = Permit(found, admitted.request)
         verdict = yield from attempt(found.store, found.key, found.rules, permit)
         if verdict.granted:
-            return (target, permit), target
+            return admitted, False
         if least is None or verdict.wait < least:
-            least, soonest = verdict.wait, target
-    return None, soonest
+            least, soonest = verdict.wait, admitted
+    assert soonest is not None
+    return soonest, True

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from franca.errors import CallError, ConnectionError, TimeoutError
-from franca.flow.admit import admit
+from franca.flow.admit import Admitted, admit
 from franca.flow.billing import finish
 from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send
-from franca.flow.fitting import fitted
-from franca.flow.permits import Permit
 from franca.settings.target import Target
 from franca.types import ChatCompletion, ChatDelta, ChatRequest
 from franca.wire import wire
 from franca.wire.failures import failure
 from franca.wire.stream import StreamReader
-
-if TYPE_CHECKING:
-    from franca.tokens.truncate import Truncation
 
 
 def complete(
@@ -28,17 +22,18 @@ def complete(
     """The whole answer.
 
     Raises:
-        CallError: the vendor's refusal, that no target could be reached, or that the limits would
-            have it wait too long.
+        CallError: the vendor's refusal, that no target could be reached, that the limits would
+            have it wait too long, or that it does not fit into the model's context.
     """
-    target, permit, reply, truncation = yield from _answer(request, targets)
+    admitted, reply = yield from _answer(request, targets)
+    target, permit = admitted.target, admitted.permit
     try:
         result = wire(target.wire).parse(reply.body, target)
     except CallError:
         if permit is not None:
             yield permit.kept()
         raise
-    finish(result, target, truncation)
+    finish(result, target, admitted.truncation)
     if permit is not None:
         settle = permit.answered(result.usage, reply.headers)
         if settle.store.local:  # as `acquire` has it
@@ -54,13 +49,15 @@ def stream(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect,
     Raises:
         CallError: as `complete`, and for a stream that breaks before anything is visible.
     """
-    target, permit, reply, truncation = yield from _answer(request, targets)
-    reader = StreamReader(target, partial(finish, target=target, truncation=truncation))
+    admitted, reply = yield from _answer(request, targets)
+    target, permit = admitted.target, admitted.permit
+    told = partial(finish, target=target, truncation=admitted.truncation)
+    reader = StreamReader(target, told)
     deltas: list[ChatDelta] = []
     ended = False
     try:
-        if permit is not None and (told := permit.told(reply.headers)) is not None:
-            yield told
+        if permit is not None and (words := permit.told(reply.headers)) is not None:
+            yield words
         while not (deltas or ended):
             chunk = yield Read(reply.handle, target)
             if isinstance(chunk, CallError):
@@ -79,13 +76,14 @@ def stream(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect,
 
 def _answer(
     request: ChatRequest, targets: Sequence[Target]
-) -> Generator[Effect, Any, tuple[Target, Permit | None, Reply, Truncation | None]]:
+) -> Generator[Effect, Outcome, tuple[Admitted, Reply]]:
     unreachable: list[CallError] = []
     while targets:
-        target, permit = yield from admit(request, targets)
-        reply, truncation = yield from _send(request, target, permit)
+        admitted = yield from admit(request, targets)
+        permit, target = admitted.permit, admitted.target
+        reply = yield from _send(admitted)
         if isinstance(reply, Reply) and reply.status < 300:
-            return target, permit, reply, truncation
+            return admitted, reply
         if isinstance(reply, Reply):
             error = failure(reply.status, reply.headers, reply.body, target)
             if permit is not None:
@@ -100,14 +98,12 @@ def _answer(
     raise _none_reached(unreachable)
 
 
-def _send(
-    request: ChatRequest, target: Target, permit: Permit | None
-) -> Generator[Effect, Any, tuple[Reply | CallError, Truncation | None]]:
+def _send(admitted: Admitted) -> Generator[Effect, Outcome, Reply | CallError]:
     """One try. What interrupts it settles its permit."""
+    target, request, permit = admitted.target, admitted.request, admitted.permit
     format_ = wire(target.wire)
     settled = permit.back if permit is not None else None
     try:
-        request, truncation = yield from fitted(request, target)
         body = format_.build(request, target)
         settled = permit.kept if permit is not None else None
         reply = yield Send(target, format_.PATH, body, request)
@@ -118,7 +114,7 @@ def _send(
             yield settled()
         raise
     assert isinstance(reply, Reply | CallError)
-    return reply, truncation
+    return reply
 
 
 def _never_left(error: CallError) -> bool:
