@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from franca.chat_clients.aio_stream import AsyncChatStream
 from franca.chat_clients.prepare import Config, Messages
-from franca.flow import complete, stream
+from franca.flow import Opened, complete, stream
 from franca.flow.counting import count
+from franca.media.conversation import asettle
 from franca.transport.aio import AsyncTransport
 from franca.types import ChatCompletion, ChatParams
 
@@ -59,7 +60,9 @@ class AsyncChatClient:
         if stream:
             return await self.create_stream(messages, model=model, **params)
         request = self._config.request(messages, params, stream=False)
-        return await self._transport.run(complete(request, self._config.targets(model)))
+        targets = self._config.targets(model)
+        request.messages = await asettle(request.messages, targets, request.capability_policy)
+        return await self._transport.run(complete(request, targets))
 
     def create_stream(
         self, messages: Messages, *, model: str | None = None, **params: Unpack[ChatParams]
@@ -70,9 +73,12 @@ class AsyncChatClient:
         """
         request = self._config.request(messages, params, stream=True)
         targets = self._config.targets(model)
-        return AsyncChatStream(
-            lambda: self._transport.open(stream(request, targets)), self._transport
-        )
+
+        async def opened() -> Opened:
+            request.messages = await asettle(request.messages, targets, request.capability_policy)
+            return await self._transport.open(stream(request, targets))
+
+        return AsyncChatStream(opened, self._transport)
 
     async def count_tokens(
         self,

@@ -9,6 +9,7 @@ from franca.chat_clients.prepare import Config, Messages
 from franca.chat_clients.stream import ChatStream
 from franca.flow import complete, stream
 from franca.flow.counting import count
+from franca.media.conversation import settle
 from franca.transport.blocking import BlockingTransport
 from franca.types import ChatCompletion, ChatParams
 
@@ -68,7 +69,9 @@ class ChatClient:
         if stream:
             return self.create_stream(messages, model=model, **params)
         request = self._config.request(messages, params, stream=False)
-        return self._transport.run(complete(request, self._config.targets(model)))
+        targets = self._config.targets(model)
+        request.messages = settle(request.messages, targets, request.capability_policy)
+        return self._transport.run(complete(request, targets))
 
     def create_stream(
         self, messages: Messages, *, model: str | None = None, **params: Unpack[ChatParams]
@@ -79,8 +82,9 @@ class ChatClient:
             CallError: as `create_completion`; while reading, `StreamInterrupted`.
         """
         request = self._config.request(messages, params, stream=True)
-        flow = stream(request, self._config.targets(model))
-        return ChatStream(self._transport.open(flow), self._transport)
+        targets = self._config.targets(model)
+        request.messages = settle(request.messages, targets, request.capability_policy)
+        return ChatStream(self._transport.open(stream(request, targets)), self._transport)
 
     def count_tokens(
         self,
