@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from franca.errors import FrancaError, MissingExtraError
 from franca.server.token_server import MAX_BODY, token_app
@@ -19,6 +22,9 @@ try:
     from uvicorn.supervisors import Multiprocess
 except ImportError as error:
     raise MissingExtraError("uvicorn", "server") from error
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _KEEP_ALIVE = 75  # seconds
@@ -54,7 +60,7 @@ def serve(
     if host not in _LOOPBACK and not api_key:
         raise TokenServerError(f"listening on {host} takes an --api-key")
     config = uvicorn.Config(
-        partial(token_app, api_key=api_key, max_body=max_body),
+        partial(_app, api_key=api_key, max_body=max_body),
         factory=True,
         workers=workers,
         log_level="warning",
@@ -69,6 +75,19 @@ def serve(
             print(_address(listening), flush=True)  # noqa: T201 - a parent reads this line
             print("POST /count_tokens; Ctrl-C ends it", file=sys.stderr)  # noqa: T201
             _running(config, listening)()
+
+
+def _app(*, api_key: str | None, max_body: int) -> FastAPI:
+    """The application of one process; a worker's ends when the parent does, even by SIGKILL."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+    return token_app(api_key=api_key, max_body=max_body)
+
+
+def _end_after(parent: Any) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _running(config: uvicorn.Config, listening: socket.socket) -> Callable[[], None]:

@@ -239,6 +239,18 @@ async def test_a_body_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (app.state.busy, app.state.held) == (0, 0)
 
 
+def wait_for_silence(server: Any) -> None:
+    """Until it no longer listens."""
+    latest = time.monotonic() + 60
+    while time.monotonic() < latest:
+        try:
+            server.call("GET", "/health")
+        except OSError:
+            return
+        time.sleep(0.02)
+    raise AssertionError("it still listens")
+
+
 def half_sent(server: Any) -> tuple[socket.socket, bytes]:
     """A request whose head and first half have arrived; (its connection, the other half)."""
     body = json.dumps({"text": SECRET, "model": "gpt-5"}).encode()
@@ -257,12 +269,7 @@ def test_a_signal_in_the_middle_of_a_request(start: Any, number: int) -> None:
     server = start()
     connection, rest = half_sent(server)
     server.process.send_signal(number)
-    refused_by = time.monotonic() + 60
-    while time.monotonic() < refused_by:  # until it no longer listens
-        try:
-            server.call("GET", "/health")
-        except OSError:
-            break
+    wait_for_silence(server)
     connection.sendall(rest)
     answer = connection.recv(65536)
     assert answer.startswith(b"HTTP/1.1 200")
@@ -302,6 +309,15 @@ def test_two_workers(start: Any) -> None:
     assert KEY not in said
 
 
+@posix
+def test_workers_do_not_outlive_what_started_them(start: Any) -> None:
+    server = start("--workers", "2")
+    assert server.count(text="a")[0] == 200
+    server.process.kill()
+    server.process.wait()
+    wait_for_silence(server)
+
+
 def test_where_it_listens(tmp_path: Path) -> None:
     document = {"VERSION": "2", "token_server": {"host": "::1", "port": 7}}
     path = tmp_path / "settings.json"
@@ -314,6 +330,14 @@ def test_where_it_listens(tmp_path: Path) -> None:
 def franca(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "franca", "token-server", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_answers_are_not_held_back() -> None:
+    pytest.importorskip("uvicorn")
+    from franca.server.run import _listening
+
+    with _listening("127.0.0.1", 0) as listening:  # what asyncio turns Nagle's delay off by
+        assert listening.proto == socket.IPPROTO_TCP
 
 
 def test_beyond_loopback_it_takes_a_key() -> None:
