@@ -95,6 +95,7 @@ class AsyncChatClient:
         request = self._config.request(given, {"tools": tools}, stream=False)
         targets = self._config.targets(model)
         if exact:
+            request.messages = await asettle(request.messages, targets, request.capability_policy)
             return await self._transport.run(count(request, targets))
         return await asyncio.to_thread(counted, request, targets[0], given, self._config.settings)
 

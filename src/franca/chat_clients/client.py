@@ -109,6 +109,7 @@ class ChatClient:
         request = self._config.request(given, {"tools": tools}, stream=False)
         targets = self._config.targets(model)
         if exact:
+            request.messages = settle(request.messages, targets, request.capability_policy)
             return self._transport.run(count(request, targets))
         return counted(request, targets[0], given, self._config.settings)
 

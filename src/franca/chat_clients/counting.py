@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from franca.errors import SettingsError
+from franca.media.conversation import settle
 from franca.settings.target import Target
 from franca.tokens import messages as local
 from franca.tokens.counting import Backend
@@ -97,21 +98,24 @@ def counted(
     messages: Iterable[MessageLike] | str,
     settings: Settings | None,
 ) -> int:
-    """The prompt's tokens of a client's call.
+    """The prompt's tokens of a client's call. What holds media is counted here: files are read
+    for it, and nothing is fetched.
 
     Args:
         messages: those of the request, as the caller wrote them.
     """
     params: dict[str, Any] = request.params
     priced = {name: params[name] for name in _COUNTED & params.keys()}
-    counter = None if priced else token_counter(settings)
+    settled = settle(request.messages, (target,), request.capability_policy, process=False)
+    alone = not priced and settled is request.messages
+    counter = token_counter(settings) if alone else None
     tools, model, backend = params.get("tools"), target.model_id, target.backend
     if counter is not None:
         return counter.count_messages_tokens(
             messages=messages, tools=tools, model=model, backend=backend
         )
     return local.get_message_token_counts(
-        messages=request.messages,
+        messages=settled,
         tools=tools,
         model=model,
         backend=backend,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,10 @@ TOOL = {
     "function": {"name": "f", "parameters": {"type": "object", "properties": {}}},
 }
 CLAUDE = "claude-sonnet-4-5"
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+"""A picture of one pixel."""
 
 
 @pytest.fixture
@@ -128,3 +134,26 @@ def test_the_settings_token_server_counts(sim: Simulator, monkeypatch: pytest.Mo
     assert threads[1] != threading.get_ident()  # not on the event loop
     thinks = create_chat_client("anthropic", "mine", settings=settings, thinking=True)
     assert thinks.count_tokens(TURNS) != 77_777  # the server is not told of thinking
+
+
+def test_what_the_vendor_counts_is_what_a_call_would_send(sim: Simulator, tmp_path: Path) -> None:
+    path = tmp_path / "dot.png"
+    path.write_bytes(DOT)
+    turns: Any = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": path}}]}]
+    counted("anthropic", CLAUDE, sim.url, turns, exact=True)
+    with create_chat_client("anthropic", CLAUDE, base_url=sim.url, api_key="k" * 16) as client:
+        client.create_completion(turns)
+    *counts, call = [request.body["messages"] for request in sim.requests]
+    assert counts == [call, call]
+
+
+def test_a_file_is_counted_here(sim: Simulator, tmp_path: Path) -> None:
+    path = tmp_path / "dot.png"
+    path.write_bytes(DOT)
+    sizes = []
+    for url in (path, DOT, "data:image/png;base64," + base64.b64encode(DOT).decode()):
+        block = {"type": "image_url", "image_url": {"url": url}}
+        sizes += counted("anthropic", CLAUDE, sim.url, [{"role": "user", "content": [block]}])
+    assert len(set(sizes)) == 1
+    assert sizes[0] < 20
+    assert sim.requests == []
