@@ -26,8 +26,7 @@ _COMPOSED = frozenset({"qwen3", "qwen35"})
 
 
 def count(vocabulary: str, text: str) -> int:
-    """How many tokens the text has; special tokens spelt out in it are ordinary text.
-    """
+    """How many tokens the text has; special tokens spelt out in it are ordinary text."""
     return sum(map(len, _encoded(vocabulary, text)))
 
 

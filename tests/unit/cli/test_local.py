@@ -66,7 +66,10 @@ def test_a_signal_ends_it_cleanly(gguf: Path, number: int) -> None:
         assert server.stdout
         assert server.stdout.readline().startswith("http://")
         server.send_signal(number)
-        assert server.wait(10) == 0
+        try:
+            assert server.wait(60) == 0
+        finally:
+            server.kill()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="asks the system for a process by its id")

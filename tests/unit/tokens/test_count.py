@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from franca.errors import FrancaError, MissingExtraError
+from franca.errors import FrancaError
 from franca.tokens import count_tokens, counting, engine, get_token_counts, vocabulary
 from franca.tokens.families import _DEFAULTS, FAMILIES, Family, family_of
 from franca.types import BackendType
@@ -192,14 +192,6 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_text_is_kept() -> None:
     count_tokens("a secret prompt", "gpt-5")
     assert "secret" not in repr(counting._known)
-
-
-def test_without_the_engine_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine._encoder.cache_clear()
-    monkeypatch.setitem(sys.modules, "splintr", None)
-    with pytest.raises(MissingExtraError, match=r"franca\[tokens\]"):
-        count_tokens("never counted before", "gpt-5")
-    engine._encoder.cache_clear()
 
 
 def test_a_damaged_vocabulary_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
