@@ -51,6 +51,8 @@ def admit(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect, 
     if found is None:
         return admitted
     admitted.permit = permit = Permit(found, admitted.request)
+    if found.book is not None and found.book.grant(found.rules, permit):
+        return admitted
     patience = found.max_wait if request.max_wait is None else request.max_wait
     try:
         yield from acquire(found.store, found.key, found.rules, permit, patience)

@@ -34,12 +34,8 @@ def complete(
             yield permit.kept()
         raise
     finish(result, target, admitted.truncation)
-    if permit is not None:
-        settle = permit.answered(result.usage, reply.headers)
-        if settle.store.local:  # as `acquire` has it
-            settle.store.perform(settle)
-        else:
-            yield settle
+    if permit is not None and (settle := permit.done(result.usage, reply.headers)) is not None:
+        yield settle
     return result
 
 

@@ -44,6 +44,18 @@ class Permit(Lease):
 
     def answered(self, usage: Usage | None, headers: Mapping[str, str] | None = None) -> Settle:
         """The vendor answered and billed so much; what it does not say stays as reserved."""
+        return self._settle(*self._billed(usage, headers))
+
+    def done(self, usage: Usage | None, headers: Mapping[str, str]) -> Settle | None:
+        """As `answered`; None where that is settled on the spot."""
+        told = self._billed(usage, headers)
+        if self.scope.book is None:
+            return self._settle(*told)
+        return self.scope.book.settle(self.scope.rules, self, *told)
+
+    def _billed(
+        self, usage: Usage | None, headers: Mapping[str, str] | None
+    ) -> tuple[tuple[int, ...], tuple[Seen, ...], int]:
         prompt, output = (
             (None, None) if usage is None else (usage.prompt_tokens, usage.completion_tokens)
         )
@@ -52,13 +64,12 @@ class Permit(Lease):
         scope.learned.estimate.learn(self._size, prompt, output)
         seen, held = self._heard(headers) if headers else ((), 0)
         if prompt is output is None:
-            return self._settle(self.amounts, seen, held)
+            return self.amounts, seen, held
         if prompt is None:
             prompt = self._prompt
         elif not scope.cached and usage is not None:
             prompt -= usage.cached_tokens or 0
-        billed = scope.amounts(prompt, self._output if output is None else output)
-        return Settle(scope.store, scope.key, scope.rules, self, billed, seen, held)
+        return scope.amounts(prompt, self._output if output is None else output), seen, held
 
     def told(self, headers: Mapping[str, str]) -> Settle | None:
         """What a stream's headers say, now: at its end they would be old. None where they would

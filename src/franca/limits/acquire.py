@@ -28,8 +28,6 @@ def acquire(
 ) -> Generator[Step, Any, None]:
     """Until the lease holds. Whatever ends this otherwise gives back the lease.
 
-    A store that never waits is asked on the spot: an effect would cost as much as its answer.
-
     Args:
         max_wait: seconds; None waits as long as it takes, 0 not at all.
 
@@ -41,7 +39,7 @@ def acquire(
     ends = 0
     try:
         while True:
-            verdict = store.perform(ask) if store.local else (yield ask)
+            verdict = yield ask
             assert isinstance(verdict, Verdict)
             if verdict.granted:
                 lease.at, lease.busy = verdict.now, verdict.busy
@@ -61,8 +59,7 @@ def acquire(
 def attempt(store: Store, key: str, rules: Rules, lease: Lease) -> Generator[Step, Any, Verdict]:
     """One try, which does not queue; gives back the lease where it is interrupted."""
     try:
-        ask = Reserve(store, key, rules, lease, 0)
-        verdict = store.perform(ask) if store.local else (yield ask)
+        verdict = yield Reserve(store, key, rules, lease, 0)
     except GeneratorExit:
         raise
     except BaseException:

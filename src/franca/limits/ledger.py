@@ -69,25 +69,8 @@ class Ledger:
         owner: Any = None,
     ) -> Verdict:
         """Grant, or queue where the wait is within `patience`, or refuse."""
-        if now < self.now:
-            now = self.now
-        quiet = not self.queue and now < self.expiry and id_ not in self.granted
-        if quiet and self._fits(now, rules, amounts, margins):
-            self.now = now
-            self._grant(now, rules, id_, amounts, owner)
-            return Verdict(True, now, 0, True, False, len(self.granted))
-        return self._ask(now, rules, id_, amounts, margins, patience, owner)
-
-    def _ask(
-        self,
-        now: int,
-        rules: Rules,
-        id_: str,
-        amounts: tuple[int, ...],
-        margins: tuple[int, ...],
-        patience: int,
-        owner: Any,
-    ) -> Verdict:
+        if busy := self.at_once(now, rules, id_, amounts, margins, owner):
+            return Verdict(True, self.now, 0, True, False, busy)
         now = self._advance(now, rules)
         if (held := self.granted.get(id_)) is not None:
             return Verdict(True, held.at, busy=len(self.granted))
@@ -105,6 +88,26 @@ class Ledger:
         self.queue[id_] = Waiting(now + rules.lease, due, known, amounts, margins, owner)
         self.expiry = min(self.expiry, now + rules.lease)
         return Verdict(False, now, due - now, known, queued=True)
+
+    def at_once(
+        self,
+        now: int,
+        rules: Rules,
+        id_: str,
+        amounts: tuple[int, ...],
+        margins: tuple[int, ...],
+        owner: Any = None,
+    ) -> int:
+        """Grant where there is nothing to think about; how many are granted then, else 0."""
+        if now < self.now:
+            now = self.now
+        if self.queue or now >= self.expiry or id_ in self.granted:
+            return 0
+        if not self._fits(now, rules, amounts, margins):
+            return 0
+        self.now = now
+        self._grant(now, rules, id_, amounts, owner)
+        return len(self.granted)
 
     def settle(
         self,

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from weakref import ref
 
 from franca.limits.ledger import Ledger
-from franca.limits.model import Answer, Ask, Look, Reserve, Rules, Settle
+from franca.limits.model import Answer, Ask, Lease, Reserve, Settle
+from franca.limits.rules import Rules, Seen, Standing, Verdict
 
 
 def monotonic() -> int:
@@ -18,14 +19,68 @@ def monotonic() -> int:
     return time.monotonic_ns() // 1000
 
 
-class _Book:
-    """A ledger and its lock; owners are weak references to leases."""
+class Book:
+    """One scope's ledger and its lock; the ledger's owners are weak references to leases."""
 
-    __slots__ = ("ledger", "lock")
+    __slots__ = ("_clock", "ledger", "lock")
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, clock: Callable[[], int]) -> None:
+        self._clock = clock
         self.lock = threading.RLock()  # a collected lease's owner may settle another meanwhile
         self.ledger = Ledger(rules, lambda owner: owner() is not None)
+
+    def grant(self, rules: Rules, lease: Lease) -> bool:
+        """Grant the lease where it need not wait: most calls end here, for a third of the price."""
+        with self.lock:
+            busy = self.ledger.at_once(
+                self._clock(), rules, lease.id, lease.amounts, lease.margins, ref(lease)
+            )
+            if busy:
+                lease.at, lease.busy = self.ledger.now, busy
+        return busy > 0
+
+    def reserve(self, ask: Reserve) -> Verdict:
+        """See `Reserve`."""
+        lease = ask.lease
+        with self.lock:
+            verdict = self.ledger.reserve(
+                self._clock(),
+                ask.rules,
+                lease.id,
+                lease.amounts,
+                lease.margins,
+                ask.patience,
+                ref(lease),
+            )
+            self._ring()
+        return verdict
+
+    def settle(
+        self,
+        rules: Rules,
+        lease: Lease,
+        billed: tuple[int, ...] | None,
+        seen: tuple[Seen, ...] = (),
+        hold: int = 0,
+    ) -> None:
+        """See `Settle`."""
+        with self.lock:
+            self.ledger.settle(self._clock(), rules, lease.id, billed, seen, hold)
+            self._ring()
+
+    def look(self, rules: Rules) -> Standing:
+        """See `Look`."""
+        with self.lock:
+            standing = self.ledger.look(self._clock(), rules)
+            self._ring()
+        return standing
+
+    def _ring(self) -> None:
+        if self.ledger.rung:
+            for _, owner in self.ledger.rung:
+                if (sleeper := owner()) is not None:
+                    sleeper.ring()
+            self.ledger.rung.clear()
 
 
 class MemoryStore:
@@ -39,33 +94,22 @@ class MemoryStore:
 
     def __init__(self, clock: Callable[[], int] = monotonic) -> None:
         self._clock = clock
-        self._books: dict[tuple[str, str], _Book] = {}
+        self._books: dict[tuple[str, str], Book] = {}
         _stores.add(self)
+
+    def book(self, key: str, rules: Rules) -> Book:
+        """A scope's own."""
+        place = key, rules.shape
+        return self._books.get(place) or self._books.setdefault(place, Book(rules, self._clock))
 
     def perform(self, ask: Ask) -> Answer:
         """Answer at once."""
-        rules = ask.rules
-        book = self._books.get((ask.key, rules.shape)) or self._book(ask)
-        ledger = book.ledger
-        with book.lock:
-            now = self._clock()
-            if isinstance(ask, Reserve):
-                lease = ask.lease
-                answer: Answer = ledger.reserve(
-                    now, rules, lease.id, lease.amounts, lease.margins, ask.patience, ref(lease)
-                )
-            elif isinstance(ask, Settle):
-                ledger.settle(now, rules, ask.lease.id, ask.billed, ask.seen, ask.hold)
-                answer = None
-            else:
-                assert isinstance(ask, Look)
-                answer = ledger.look(now, rules)
-            if ledger.rung:
-                for _, owner in ledger.rung:
-                    if (sleeper := owner()) is not None:
-                        sleeper.ring()
-                ledger.rung.clear()
-        return answer
+        book = self.book(ask.key, ask.rules)
+        if isinstance(ask, Reserve):
+            return book.reserve(ask)
+        if isinstance(ask, Settle):
+            return book.settle(ask.rules, ask.lease, ask.billed, ask.seen, ask.hold)
+        return book.look(ask.rules)
 
     async def aperform(self, ask: Ask) -> Answer:
         """Answer at once."""
@@ -77,9 +121,6 @@ class MemoryStore:
             book.lock = threading.RLock()
             book.ledger.granted.clear()
             book.ledger.queue.clear()
-
-    def _book(self, ask: Ask) -> _Book:
-        return self._books.setdefault((ask.key, ask.rules.shape), _Book(ask.rules))
 
 
 _stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()

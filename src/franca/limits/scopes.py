@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from franca.limits.estimate import Estimate
+from franca.limits.memory import Book, MemoryStore
 from franca.limits.model import SECOND, Rules, Store, Window
 from franca.limits.opening import open_store
 from franca.settings.target import Counting, Target
@@ -46,6 +47,8 @@ class Scope:
         max_wait: seconds, None for as long as it takes.
         output: the most tokens that an answer can have, None where that is not known.
         cached: whether tokens read from a prompt cache count.
+        book: the scope's own in a store that never waits, to be asked on the spot: an effect would
+            cost as much as its answer.
         plan: of each window, what it counts (`_WHAT`) and its limit.
     """
 
@@ -58,6 +61,7 @@ class Scope:
     model: str
     output: int | None
     cached: bool
+    book: Book | None = field(repr=False)
     plan: tuple[tuple[int, int], ...] = field(repr=False)
     learned: Learned = field(repr=False, compare=False)
 
@@ -116,16 +120,18 @@ def _make(target: Target) -> Scope | None:
         key += f"@{hash(target.endpoint) & 0xFFFFFFFF:08x}"
     with _lock:
         learned = _learned.setdefault(key, Learned())
+    store = _store(counting)
     return Scope(
         key,
         rules,
-        _store(counting),
+        store,
         counting.max_wait,
         target.backend,
         target.endpoint_id,
         target.model,
         target.max_output_tokens,
         target.quirks.cached_limited,
+        store.book(key, rules) if isinstance(store, MemoryStore) else None,
         tuple([(_WHAT[window.name], window.limit) for window in rules.windows]),
         learned,
     )
