@@ -100,8 +100,7 @@ class Franca(Subject):
         return self._aclient
 
     def limits(self, calls: int) -> float:
-        """CPU seconds that the limits add to a call's flow, which is fed a reply at once: the
-        median over rounds with and without, in turn."""
+        """CPU seconds that the limits add to a call's flow, which is fed a reply at once."""
         import flows
 
         return flows.limits(calls)

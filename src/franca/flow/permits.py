@@ -11,6 +11,8 @@ from franca.limits.model import SECOND, Lease, Seen, Settle
 from franca.limits.scopes import Scope
 from franca.types import ChatRequest, Usage
 
+_NOTHING: tuple[tuple[Seen, ...], int] = ((), 0)
+
 
 class Permit(Lease):
     """A lease under a scope's limits, and what was expected of its call."""
@@ -59,10 +61,13 @@ class Permit(Lease):
         prompt, output = (
             (None, None) if usage is None else (usage.prompt_tokens, usage.completion_tokens)
         )
-        scope = self.scope
-        scope.learned.busy = self.busy
-        scope.learned.estimate.learn(self._size, prompt, output)
-        seen, held = self._heard(headers) if headers else ((), 0)
+        scope, learned = self.scope, self.scope.learned
+        learned.busy = self.busy
+        learned.estimate.learn(self._size, prompt, output)
+        learned.silent = silent = learned.silent + 1
+        # while the vendor says nothing that matters, one reply of eight is read
+        listen = headers is not None and (silent < 9 or not silent & 7)
+        seen, held = self._heard(headers) if listen else _NOTHING
         if prompt is output is None:
             return self.amounts, seen, held
         if prompt is None:
@@ -81,12 +86,8 @@ class Permit(Lease):
         return Settle(scope.store, scope.key, scope.rules, Lease(()), None, seen, held)
 
     def _heard(self, headers: Mapping[str, str]) -> tuple[tuple[Seen, ...], int]:
-        """What the vendor says of its limits, where it can lower ours. While it does not, only one
-        reply of eight is read."""
+        """What the vendor says of its limits, where it can lower ours."""
         learned, windows = self.scope.learned, self.scope.rules.windows
-        learned.silent += 1
-        if learned.silent > 8 and learned.silent & 7:
-            return (), 0
         seen, held = read(headers, self.scope.rules)
         if seen and all(w.limit >= windows[w.window].limit <= w.remaining * 2 for w in seen):
             seen = ()

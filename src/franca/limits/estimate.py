@@ -35,9 +35,10 @@ OUTPUT = 4096
 _TRUST = 8  # it is forgotten when there were so many answers for each call in flight: the first
 _LEAST = 256  # to come back are the short ones; and not before so many in all
 _MEMORY = 4096  # what was learned counts as so many of the latest answers
-_TOGETHER = 8  # so many lessons at a time, once enough is known: a third of the price
+_TOGETHER = 16  # so many lessons at a time, once enough is known: a part of the price
 _FADE = 0.9998  # the longest answer is forgotten by half in 3,500
 _EXTRA = 0.45  # deviations reserved for each: those of other processes are not in our margin
+_NOTHING: tuple[int, int | None, int, int] = (0, None, 0, 0)
 _SHARED = 3.0  # deviations of the sum kept free
 _MESSAGE, _FLAT = 16, 4096  # bytes: a turn's own marks; a picture, or what only has an address
 
@@ -46,13 +47,14 @@ class Estimate:
     """What one scope's calls have taught. Threads may share it: what one of them overwrites of
     another's is one lesson less."""
 
-    __slots__ = ("_first", "_fresh", "_mean", "_second", "_seen", "_spread", "_third", "ratio",
-                 "tail")  # fmt: skip
+    __slots__ = ("_first", "_fresh", "_known", "_mean", "_second", "_seen", "_spread", "_third",
+                 "ratio", "tail")  # fmt: skip
 
     def __init__(self) -> None:
         self.ratio = RATIO
         self.tail = 0.0
         self._fresh: list[tuple[int, int | None, int | None]] = []  # not yet learned
+        self._known = _NOTHING  # what was last asked, and the answer
         self._seen = 0
         self._first = self._second = self._third = 0.0  # the moments of the answers' lengths
         self._mean = self._spread = 0.0  # of those in flight
@@ -66,6 +68,12 @@ class Estimate:
             max_tokens: the most that the answers can have; None where nothing bounds them.
             flying: how many calls of the scope are in flight, in all processes, this one included.
         """
+        known = self._known
+        if known[0] != flying or known[1] != max_tokens:
+            known = self._known = self._expect(flying, max_tokens)
+        return int(size * self.ratio) + 1, known[2], known[3]
+
+    def _expect(self, flying: int, max_tokens: int | None) -> tuple[int, int | None, int, int]:
         output, spread, tail = self._mean, self._spread, self.tail
         if (trust := _TRUST * flying) < _LEAST:
             trust = _LEAST
@@ -79,7 +87,7 @@ class Estimate:
             output = tail
         over = tail - output  # the worst of one; all cannot exceed more than each can
         margin = min(max(over, _SHARED * spread * flying**0.5), over * flying)
-        return int(size * self.ratio) + 1, round(output), round(margin)
+        return flying, max_tokens, round(output), round(margin)
 
     def learn(self, size: int, prompt_tokens: int | None, completion_tokens: int | None) -> None:
         """A call has ended, and was billed so much; None where nobody said."""
@@ -87,7 +95,7 @@ class Estimate:
         fresh.append((size, prompt_tokens, completion_tokens))
         if len(fresh) < _TOGETHER and self._seen > _LEAST:
             return
-        self._fresh = []
+        self._fresh, self._known = [], _NOTHING
         if outputs := [tokens for _, _, tokens in fresh if tokens is not None]:
             self._learn_outputs(outputs)
         if prompt_tokens and size:  # of several one stands for all
