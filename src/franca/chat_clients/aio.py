@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from franca.chat_clients.aio_stream import AsyncChatStream
-from franca.chat_clients.prepare import Config, Messages
+from franca.chat_clients.prepare import Config, Messages, only_text
 from franca.flow import Opened, complete, stream
-from franca.flow.counting import count
-from franca.media.conversation import asettle
+from franca.settings.target import Target
 from franca.transport.aio import AsyncTransport
-from franca.types import ChatCompletion, ChatParams
+from franca.types import ChatCompletion, ChatParams, ChatRequest
 
 if TYPE_CHECKING:
     import anthropic
@@ -61,7 +61,7 @@ class AsyncChatClient:
             return await self.create_stream(messages, model=model, **params)
         request = self._config.request(messages, params, stream=False)
         targets = self._config.targets(model)
-        request.messages = await asettle(request.messages, targets, request.capability_policy)
+        await _settle(request, targets)
         return await self._transport.run(complete(request, targets))
 
     def create_stream(
@@ -75,7 +75,7 @@ class AsyncChatClient:
         targets = self._config.targets(model)
 
         async def opened() -> Opened:
-            request.messages = await asettle(request.messages, targets, request.capability_policy)
+            await _settle(request, targets)
             return await self._transport.open(stream(request, targets))
 
         return AsyncChatStream(opened, self._transport)
@@ -90,12 +90,13 @@ class AsyncChatClient:
     ) -> int:
         """The prompt's tokens, counted off the loop; see `ChatClient.count_tokens`."""
         from franca.chat_clients.counting import counted
+        from franca.flow.counting import count
 
         given = messages if isinstance(messages, str) else list(messages)
         request = self._config.request(given, {"tools": tools}, stream=False)
         targets = self._config.targets(model)
         if exact:
-            request.messages = await asettle(request.messages, targets, request.capability_policy)
+            await _settle(request, targets)
             return await self._transport.run(count(request, targets))
         return await asyncio.to_thread(counted, request, targets[0], given, self._config.settings)
 
@@ -144,3 +145,11 @@ class AnthropicAsyncChatClient(AsyncChatClient):
     def raw_client(self) -> anthropic.AsyncAnthropic:
         """A vendor's SDK client of its own for the first endpoint, for what franca lacks."""
         return self._sdk()
+
+
+async def _settle(request: ChatRequest, targets: Sequence[Target]) -> None:
+    """Bring pictures and documents to what the targets take, off the loop."""
+    if not only_text(request):
+        from franca.media.conversation import asettle
+
+        request.messages = await asettle(request.messages, targets, request.capability_policy)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
-from franca.chat_clients.prepare import Config, Messages
+from franca.chat_clients.prepare import Config, Messages, only_text
 from franca.chat_clients.stream import ChatStream
 from franca.flow import complete, stream
-from franca.flow.counting import count
-from franca.media.conversation import settle
+from franca.settings.target import Target
 from franca.transport.blocking import BlockingTransport
-from franca.types import ChatCompletion, ChatParams
+from franca.types import ChatCompletion, ChatParams, ChatRequest
 
 if TYPE_CHECKING:
     import anthropic
@@ -70,7 +70,7 @@ class ChatClient:
             return self.create_stream(messages, model=model, **params)
         request = self._config.request(messages, params, stream=False)
         targets = self._config.targets(model)
-        request.messages = settle(request.messages, targets, request.capability_policy)
+        _settle(request, targets)
         return self._transport.run(complete(request, targets))
 
     def create_stream(
@@ -83,7 +83,7 @@ class ChatClient:
         """
         request = self._config.request(messages, params, stream=True)
         targets = self._config.targets(model)
-        request.messages = settle(request.messages, targets, request.capability_policy)
+        _settle(request, targets)
         return ChatStream(self._transport.open(stream(request, targets)), self._transport)
 
     def count_tokens(
@@ -104,12 +104,13 @@ class ChatClient:
             CallError: `exact`, and the vendor refused or could not be reached.
         """
         from franca.chat_clients.counting import counted
+        from franca.flow.counting import count
 
         given = messages if isinstance(messages, str) else list(messages)
         request = self._config.request(given, {"tools": tools}, stream=False)
         targets = self._config.targets(model)
         if exact:
-            request.messages = settle(request.messages, targets, request.capability_policy)
+            _settle(request, targets)
             return self._transport.run(count(request, targets))
         return counted(request, targets[0], given, self._config.settings)
 
@@ -156,3 +157,11 @@ class AnthropicChatClient(ChatClient):
     def raw_client(self) -> anthropic.Anthropic:
         """The vendor's SDK client of the first endpoint, for what franca does not cover."""
         return self._sdk()
+
+
+def _settle(request: ChatRequest, targets: Sequence[Target]) -> None:
+    """Bring pictures and documents to what the targets take."""
+    if not only_text(request):
+        from franca.media.conversation import settle
+
+        request.messages = settle(request.messages, targets, request.capability_policy)

@@ -114,6 +114,11 @@ class Config:
         return pinned
 
 
+def only_text(request: ChatRequest) -> bool:
+    """Whether no message has parts that could be a picture, sound or a document."""
+    return not any(isinstance(message.content, list) for message in request.messages)
+
+
 def renamed(targets: tuple[Target, ...]) -> Resolve:
     """Targets given without settings: another model's name goes to the same places."""
     by_model = {targets[0].model: targets}

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from franca.errors import RateLimitError
 from franca.flow.effects import Effect
 from franca.flow.fitting import fitted
-from franca.flow.permits import Permit
-from franca.limits.acquire import acquire, attempt
-from franca.limits.scopes import scope
 from franca.settings.target import Target
 from franca.types import ChatRequest
 
 if TYPE_CHECKING:
+    from franca.flow.permits import Permit
+    from franca.limits.scopes import Scope
     from franca.tokens.truncate import Truncation
 
 
@@ -47,9 +46,11 @@ def admit(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect, 
             return admitted
     else:
         admitted = Admitted(targets[0], *(yield from fitted(request, targets[0])))
-    target, found = admitted.target, scope(admitted.target)
+    target, found = admitted.target, _scope(admitted.target)
     if found is None:
         return admitted
+    from franca.flow.permits import Permit, acquire
+
     admitted.permit = permit = Permit(found, admitted.request)
     if found.book is not None and found.book.grant(found.rules, permit):
         return admitted
@@ -66,10 +67,12 @@ def _first_free(
     request: ChatRequest, targets: Sequence[Target]
 ) -> Generator[Effect, Any, tuple[Admitted, bool]]:
     """(the first that goes at once, else the one that waits least; whether it waits)."""
+    from franca.flow.permits import Permit, attempt
+
     least, soonest = None, None
     for target in targets:
         admitted = Admitted(target, *(yield from fitted(request, target)))
-        if (found := scope(target)) is None:
+        if (found := _scope(target)) is None:
             return admitted, False
         admitted.permit = permit = Permit(found, admitted.request)
         verdict = yield from attempt(found.store, found.key, found.rules, permit)
@@ -79,3 +82,15 @@ def _first_free(
             least, soonest = verdict.wait, admitted
     assert soonest is not None
     return soonest, True
+
+
+def _scope(target: Target) -> Scope | None:
+    """What limits the target; where nothing does, nothing of the limits is loaded."""
+    try:
+        return target.kept["limits"]
+    except KeyError:
+        if target.counting is None:
+            return target.kept.setdefault("limits", None)
+    from franca.limits.scopes import scope
+
+    return scope(target)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from franca.errors import CallError
-from franca.flow.permits import Permit
-from franca.limits.model import Answer, Ask, Pause, Settle
 from franca.settings.target import Target
 from franca.types import ChatDelta, ChatRequest, Usage
 from franca.wire.stream import StreamReader
+
+if TYPE_CHECKING:
+    from franca.flow.permits import Permit
+    from franca.limits.model import Answer, Ask, Pause, Settle
 
 
 @dataclass(slots=True)
@@ -82,5 +84,9 @@ def _settled(permit: Permit, reader: StreamReader) -> Settle:
     return permit.answered(usage)
 
 
-Effect = Send | Read | Close | Work | Ask | Pause
-Outcome = Reply | bytes | None | CallError | Answer
+if TYPE_CHECKING:
+    Effect = Send | Read | Close | Work | Ask | Pause
+    Outcome = Reply | bytes | None | CallError | Answer
+else:  # where nothing is limited, nothing of the limits is loaded
+    Effect = Send | Read | Close | Work
+    Outcome = Reply | bytes | None | CallError

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from franca.errors import CallError, RateLimitError
+from franca.limits.acquire import acquire, attempt
 from franca.limits.estimate import size
 from franca.limits.headers import read
 from franca.limits.model import SECOND, Lease, Seen, Settle
 from franca.limits.scopes import Scope
 from franca.types import ChatRequest, Usage
+
+__all__ = ["Permit", "acquire", "attempt"]
 
 _NOTHING: tuple[tuple[Seen, ...], int] = ((), 0)
 

@@ -6,15 +6,18 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from franca.limits.model import Answer, Ask, Pause, Settle
+if TYPE_CHECKING:
+    from franca.limits.model import Answer, Ask, Pause, Settle
 
 T = TypeVar("T")
 
 
 def perform(effect: Ask | Pause) -> Answer:
     """Perform one effect of `acquire`."""
+    from franca.limits.model import Pause
+
     if isinstance(effect, Pause):
         return effect.lease.sleep(effect.microseconds)
     return effect.store.perform(effect)
@@ -22,6 +25,8 @@ def perform(effect: Ask | Pause) -> Answer:
 
 async def aperform(effect: Ask | Pause) -> Answer:
     """Perform one effect. What gives a lease back is finished even where the task is cancelled."""
+    from franca.limits.model import Pause, Settle
+
     if isinstance(effect, Pause):
         return await effect.lease.asleep(effect.microseconds)
     if effect.store.local:

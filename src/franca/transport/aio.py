@@ -6,16 +6,18 @@ import asyncio
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from franca.errors import CallError
 from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Work
 from franca.limits.drive import adrive, aperform, settle_aside
-from franca.limits.model import Settle
 from franca.settings.target import Endpoint, Target
 from franca.transport import links
 from franca.transport.failures import translate
 from franca.transport.link import Link, frame, pieces
+
+if TYPE_CHECKING:
+    from franca.limits.model import Settle
 
 T = TypeVar("T")
 _HeldByLoop = dict[asyncio.AbstractEventLoop, links.Held]
