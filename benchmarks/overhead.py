@@ -125,16 +125,22 @@ def server(packets: str) -> Generator[str]:
 
 
 def compare(scenario: Scenario, workers: list[Worker], url: str, rounds: int, share: float) -> Row:
-    """Alternating rounds: the median of the rounds' ratios."""
+    """Alternating rounds: the median of the rounds' ratios.
+
+    Each subject makes as many calls as take it about as long as the slowest takes: a processor
+    that comes from a pause is slow at first, and a short job would be slow throughout.
+    """
     calls = max(int(scenario.calls * share), 64 if "*" in scenario.name else 1)
     words = EVENTS if scenario.units > 1 else WORDS
+    warm = {w.name: w.measure(scenario.name, url, calls, words) for w in workers}
+    slowest = max(spent or 0 for spent in warm.values())
+    many = {n: calls * min(max(round(slowest / (s or slowest)), 1), 16) for n, s in warm.items()}
     costs: dict[str, list[float]] = {}
-    for number in range(-1, rounds):  # the first one warms up
-        order = workers if number % 2 else workers[::-1]
-        for worker in order:
-            spent = worker.measure(scenario.name, url, calls, words)
-            if number >= 0 and spent is not None:
-                per = spent / calls / scenario.units * 1e6
+    for number in range(rounds):
+        for worker in workers if number % 2 else workers[::-1]:
+            spent = worker.measure(scenario.name, url, many[worker.name], words)
+            if spent is not None:
+                per = spent / many[worker.name] / scenario.units * 1e6
                 costs.setdefault(worker.name, []).append(per)
     ratios = [ours / base for ours, base in zip(costs[OURS], costs[BASE], strict=True)]
     return Row(

@@ -29,8 +29,14 @@ def load(name: str) -> Any:
 class Subject:
     """How one library makes each kind of call; a kind that it has no word for is left out."""
 
+    sync: Any
+
     def __init__(self, url: str) -> None:
         self.url, self.v1 = url, f"{url}/v1"
+
+    def first(self) -> Any:
+        """A fresh process's first call, without settings."""
+        return self.sync()
 
 
 class Sdk(Subject):
@@ -81,9 +87,18 @@ class Franca(Subject):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._franca = load("franca")
-        self._client = self._limited(self._franca.create_chat_client, "local", self.v1)
+        self._sync: Any = None
         self._aclient: Any = None
         self._anthropic: Any = None
+
+    @property
+    def _client(self) -> Any:
+        if self._sync is None:
+            self._sync = self._limited(self._franca.create_chat_client, "local", self.v1)
+        return self._sync
+
+    def first(self) -> Any:
+        return self.make().create_completion(MESSAGES).content
 
     def make(self) -> Any:
         create = self._franca.create_chat_client

@@ -116,7 +116,7 @@ def main() -> None:
 
         cpu, wall = time.process_time(), time.perf_counter()
         subject: Any = SUBJECTS[name](rest[0])
-        subject.sync()
+        subject.first()
         print(time.process_time() - cpu, time.perf_counter() - wall, file=out, flush=True)
     else:
         runner = Runner(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from franca.errors import SettingsError
@@ -33,6 +32,8 @@ def known(params: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name in params:
         if name not in PARAMS:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, PARAMS, 1)
             hint = f"; did you mean {near[0]!r}?" if near else "; extra_body carries a vendor's own"
             raise TypeError(f"no parameter {name!r}{hint}")

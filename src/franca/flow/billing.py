@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from franca.settings.price_form import Prices
 from franca.settings.target import Target
 from franca.types import ChatCompletion
 
 if TYPE_CHECKING:
+    from franca.settings.price_form import Prices
     from franca.tokens.prices import Cost
     from franca.tokens.truncate import Truncation
 

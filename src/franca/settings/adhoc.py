@@ -9,7 +9,6 @@ from typing import Any
 from franca.backends import BACKENDS
 from franca.errors import SettingsError
 from franca.settings.build import is_native, make_target, url_of
-from franca.settings.snapshot import Snapshot
 from franca.settings.target import Endpoint, Secret, Target
 from franca.settings.wires import kind_of
 from franca.types import BackendType
@@ -107,6 +106,8 @@ def _targets(
     row = BACKENDS[BackendType(name)] if name in BACKENDS else None
     model = model or (row.default_model if row else None)
     if row is None or model is None:
+        from franca.settings.snapshot import Snapshot
+
         Snapshot().resolve(backend, model)  # raises, and says why
         raise SettingsError([f"backend {name}: name a model"])
     places, bindings = [], []

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from franca.backends import BACKENDS, QUIRK_NAMES, Quirks, Row
 from franca.settings.counting import LIMITS, counting
-from franca.settings.price_form import read_prices
 from franca.settings.target import Endpoint, Secret, Target
 from franca.settings.wires import is_plain, kind_of, quirks_of, wire_of
 from franca.types import BackendType, EndpointType
 
 if TYPE_CHECKING:
+    from franca.settings.price_form import Prices
     from franca.settings.schema import (
         Binding,
         ClientCertificate,
@@ -161,7 +161,7 @@ class Builder:
         self._limits = document.rate_limit if _enabled(document) else None
         self._counting = counting(document.rate_limit)
         section = document.franca.prices if document.franca else None
-        self._prices = read_prices(section, "franca.prices") if section else None
+        self._prices = _prices(section) if section else None
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
 
     def target(
@@ -214,6 +214,12 @@ class Builder:
         bindings = model.endpoints or ([Binding(endpoint_id=default)] if default else [])
         found = [self.target(backend, name, model, binding) for binding in bindings]
         return tuple(sorted((t for t in found if t), key=lambda t: t.priority))
+
+
+def _prices(section: Mapping[str, Any]) -> Mapping[str, Prices]:
+    from franca.settings.price_form import read_prices
+
+    return read_prices(section, "franca.prices")
 
 
 def _enabled(document: Document) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from franca.backends import OPENAI_CHAT, Quirks
-from franca.settings.price_form import Prices
 from franca.types import EndpointType
+
+if TYPE_CHECKING:
+    from franca.settings.price_form import Prices
 
 
 def place(url: str) -> str:
