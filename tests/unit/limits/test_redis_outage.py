@@ -20,7 +20,7 @@ from franca.limits.model import (
     Verdict,
     Window,
 )
-from franca.limits.redis import RedisStore
+from franca.limits.redis import RedisStore, scripts
 from franca.testing.redis_server import RedisServer
 
 RULES = Rules((Window("requests", 20, 3 * SECOND),), lease=2 * SECOND)
@@ -263,6 +263,22 @@ def test_share_takes_again_what_this_process_gives_up(server, members):
 def _share(store: RedisStore) -> int:
     (held,) = store._held.values()
     return held._membership.share(time.monotonic_ns() // 1000, RULES.lease)
+
+
+def test_what_nobody_was_told_was_granted_is_given_back(server, members):
+    store = members(server)
+    assert ask(store).granted
+    unheard = Lease((1,))
+    (held,) = store._held.values()
+    store._link.call(scripts.reserve(held.scope, held.known, reserve_of(store, unheard), "x"))
+    restart(server)
+    until(lambda: not store.perform(Settle(store, "s", RULES, unheard, None)) and _away(store))
+    until(lambda: not _away(store))
+    until(lambda: look(store).used == (1,))
+
+
+def reserve_of(store: RedisStore, lease: Lease) -> Reserve:
+    return Reserve(store, "s", RULES, lease, 0)
 
 
 def test_slots_are_kept_over_a_restart(server, members):

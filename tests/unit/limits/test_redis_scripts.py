@@ -367,6 +367,16 @@ def test_what_the_book_still_has_is_not_counted_twice(book: Book) -> None:
     assert (standing.used, standing.busy) == ((4, 8 + 10 + 4 + 10), 2)
 
 
+def test_what_the_server_never_heard_of_counts_whatever_the_time_it_bears(book: Book) -> None:
+    """A process that decides for itself goes by its own guess of the server's clock."""
+    book.reserve(EPOCH + SECOND, Lease((1, 10)))
+    alone = Lease((1, 10))
+    ann = Member(book, "ann", "new-1")
+    ann.entries = [Entry(alone.id, EPOCH, (1, 7), settled=True, alone=True)]
+    assert ann.restore(EPOCH + 2 * SECOND, []) == 0
+    assert book.look(EPOCH + 2 * SECOND).used == (2, 17)
+
+
 def test_a_record_of_many_leases_is_written_whole(book: Book) -> None:
     book.reserve(EPOCH, Lease((1, 1)))
     book.forget()

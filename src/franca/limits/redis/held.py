@@ -109,6 +109,7 @@ class Held:
                 answer: Answer = self._reserve(self._outage, ask)
             elif isinstance(ask, Settle):
                 self._outage.settle(self._now(), ask.rules, ask.lease.id, ask.billed)
+                self._journal.end(ask.lease.id, self._now(), len(ask.rules.windows))
                 if self._restoring:
                     self._unsent.append(ask)
                 answer = None
@@ -128,7 +129,7 @@ class Held:
             now, ask.rules, lease.id, lease.amounts, lease.margins, ask.patience, owner
         )
         if verdict.granted:
-            self._journal.grant(lease.id, verdict.now, lease.amounts)
+            self._journal.grant(lease.id, verdict.now, lease.amounts, alone=True)
         return verdict
 
     def restoring(self, member: str, channel: str) -> Command:
@@ -145,6 +146,7 @@ class Held:
                     note.amounts,
                     note.settled or id_ not in self.leases,
                     self.rules.keep,
+                    note.alone,
                 )
                 for id_, note in self._journal.recent(self._now())
             ]
@@ -163,6 +165,8 @@ class Held:
         """Redis decides again; what ended meanwhile it has still to be told."""
         with self._lock:
             self.learn(reply)
+            for note in self._journal.notes.values():
+                note.alone = False
             self._outage, self._restoring = None, False
             unsent, self._unsent = self._unsent, []
             return unsent

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from franca.errors import SettingsError
 from franca.limits.redis.link import Link
 
-_AGAIN = 0.05  # seconds between two tries to connect
+_AGAIN = 0.02  # seconds between two tries to connect
 _IDLE = 0.25  # so often it looks whether anybody is still there
 
 

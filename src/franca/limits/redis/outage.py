@@ -25,11 +25,13 @@ _SOON = SECOND // 4  # when to ask again, where nobody can say how long an outag
 
 @dataclass(slots=True)
 class Note:
-    """A lease that was granted: when, of how much (in the end of what was billed)."""
+    """A lease that was granted: when, of how much (in the end of what was billed), and whether by
+    this process alone, so that Redis has not heard of it."""
 
     at: int
     amounts: tuple[int, ...]
     settled: bool = False
+    alone: bool = False
 
 
 @dataclass(slots=True)
@@ -64,10 +66,10 @@ class Journal:
         self.span = span_of(rules)
         self._size = 64
 
-    def grant(self, id_: str, at: int, amounts: tuple[int, ...]) -> None:
+    def grant(self, id_: str, at: int, amounts: tuple[int, ...], *, alone: bool = False) -> None:
         """It was granted this."""
         if id_ not in self.notes:
-            self.notes[id_] = Note(at, amounts)
+            self.notes[id_] = Note(at, amounts, alone=alone)
         if len(self.notes) > self._size:
             self.prune(at)
             self._size = max(2 * len(self.notes), 64)
@@ -77,6 +79,10 @@ class Journal:
         if (note := self.notes.get(id_)) is not None and not note.settled:
             note.amounts = billed or (0,) * len(note.amounts)
             note.settled = True
+
+    def end(self, id_: str, at: int, windows: int) -> None:
+        """It is over; where its grant was never heard of, nothing of it was used."""
+        self.notes.setdefault(id_, Note(at, (0,) * windows, settled=True))
 
     def prune(self, now: int) -> None:
         """Forget what has ended and left the window."""

@@ -222,6 +222,7 @@ class Entry:
     Args:
         amounts: what it took in the end, or was granted so far.
         rest: for how many microseconds it still holds unless it is renewed.
+        alone: the server has never heard of it, whenever it was.
     """
 
     id: str
@@ -229,6 +230,7 @@ class Entry:
     amounts: tuple[int, ...]
     settled: bool
     rest: int = 0
+    alone: bool = False
 
 
 def restore(
@@ -248,7 +250,7 @@ def restore(
     Args:
         channel: where to tell the other members, by the name of the scope's book.
     """
-    rows = [(e.id, e.at, int(e.settled), e.rest, *e.amounts) for e in entries]
+    rows = [(e.id, e.at, e.settled + 2 * e.alone, e.rest, *e.amounts) for e in entries]
     asked = Known("", known.seen, known.proposal)
     command = _command("restore", scope, asked, "", now, member, (span,))
     more = b"".join(map(_encode, (known.epoch, expected, channel, rows)))

@@ -1,6 +1,7 @@
 -- After the server forgot, or was away: a member puts back what it was granted. Asked, with no epoch
 -- known: member; how long the window is; the epoch that was, the members expected, a channel to tell
--- the others ('': none), and {id, at, settled, for how long it still holds, amounts...}...
+-- the others ('': none), and {id, at, settled (1, and 2 more where the server has never heard of
+-- it), for how long it still holds, amounts...}...
 -- Answers how many are still awaited.
 -- The field ':back': up to when the book is true by itself, who is awaited, who has restored.
 -- include cells
@@ -21,7 +22,7 @@ else
 end
 
 local function restore(entry)
-  local which, at, settled, rest = entry[1], min(entry[2], now), entry[3], entry[4]
+  local which, at, settled, rest = entry[1], min(entry[2], now), entry[3] % 2, entry[4]
   local known = book.record(which)
   if known and known[1] == 1 then
     if settled == 0 then return end
@@ -31,7 +32,7 @@ local function restore(entry)
     return
   end
   if known then book.leave(which, known) end
-  if at < back[1] then return end -- the book has it, and its end
+  if at < back[1] and entry[3] < 2 then return end -- the book has it, and its end
   for i = 1, windows do add(i, entry[4 + i], at) end
   if settled == 0 then
     local record = {1, now + rest, at, 1}
