@@ -31,7 +31,7 @@ class RedisServer:
 
     Args:
         password: what its clients have to send.
-        appendonly: whether it remembers over a restart; each write is on the disk when answered.
+        appendonly: whether it remembers over a restart; each write is the system's when answered.
         cluster: a cluster of this one node.
         options: more lines of its configuration, as arguments: `["--maxmemory", "1mb"]`.
 
@@ -57,7 +57,7 @@ class RedisServer:
         self._command = [binary, "--bind", "127.0.0.1", "--port", str(self.port)]
         self._command += ["--unixsocket", self.socket, "--dir", self._folder.name, "--save", ""]
         if appendonly:
-            self._command += ["--appendonly", "yes", "--appendfsync", "always"]
+            self._command += ["--appendonly", "yes"]
         if password:
             self._command += ["--requirepass", password]
         if cluster:

@@ -12,7 +12,7 @@ from franca.errors import SettingsError
 from franca.limits.drive import adrive, drive
 from franca.limits.model import Answer, Ask, Look, Reserve, Settle
 from franca.limits.redis import scripts
-from franca.limits.redis.held import Held
+from franca.limits.redis.held import Held, own_clock
 from franca.limits.redis.link import Away, Link
 from franca.limits.redis.listener import Listener
 from franca.limits.redis.scripts import Command, Known, Reply
@@ -125,11 +125,12 @@ class RedisStore:
             return None
         if not held.known.epoch:
             yield from self._join(held)
+        sent = own_clock()
         reply = yield from self._exchange(
             held, lambda known: scripts.reserve(held.scope, known, ask, self.channel)
         )
         verdict = scripts.verdict(reply)
-        held.decided(ask.lease, verdict)
+        held.decided(ask.lease, verdict, sent)
         return verdict
 
     def _exchange(self, held: Held, ask: Callable[[Known], Command]) -> Exchange:

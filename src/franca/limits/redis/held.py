@@ -28,21 +28,9 @@ class Held:
         mode: what holds while Redis is away.
     """
 
-    __slots__ = (
-        "_heard",
-        "_journal",
-        "_lock",
-        "_membership",
-        "_offset",
-        "_outage",
-        "_restoring",
-        "_unsent",
-        "due",
-        "known",
-        "leases",
-        "rules",
-        "scope",
-    )  # fmt: skip
+    __slots__ = ("_heard", "_journal", "_least", "_lock", "_membership", "_most", "_outage",
+                 "_queued", "_restoring", "_unsent", "due", "known", "leases", "rules",
+                 "scope")  # fmt: skip
 
     def __init__(self, prefix: str, key: str, rules: Rules) -> None:
         self.rules = rules
@@ -52,8 +40,11 @@ class Held:
         self.due = 0.0  # when it is to be renewed, on the monotonic clock
         self._lock = threading.RLock()  # a collection may settle in the middle of it
         self._journal, self._membership = Journal(rules), Membership()
-        # from this process's clock to the server's; a guess until it has said what time it is
-        self._offset, self._heard = time.time_ns() // 1000 - own_clock(), False
+        # from this process's clock to the server's, at the least and at the most; a guess until
+        # it has said what time it is
+        self._least = self._most = time.time_ns() // 1000 - own_clock()
+        self._heard = False
+        self._queued: set[str] = set()  # an answer about one of these may be about the past
         self._outage: Outage | None = None
         self._restoring = False
         self._unsent: list[Settle] = []  # what ended while it was being put back
@@ -78,20 +69,37 @@ class Held:
     def renewed(self, members: list[str]) -> None:
         """This process is one of these members."""
         self._membership.told(members, own_clock(), self.rules.lease)
+        self._heard = False  # clocks drift apart: what is known of the other is learnt anew
 
-    def decided(self, lease: Lease, verdict: Verdict) -> None:
-        """Redis has decided; what it granted is remembered, for when it forgets."""
+    def decided(self, lease: Lease, verdict: Verdict, sent: int) -> None:
+        """Redis has decided; what it granted is remembered, for when it forgets.
+
+        Args:
+            sent: when it was asked, on this process's clock.
+        """
         with self._lock:
-            offset = verdict.now - own_clock()  # too little by the way here, or a late answer
-            self._offset = max(self._offset, offset) if self._heard else offset
-            self._heard = True
+            if not (verdict.granted and lease.id in self._queued):
+                self._hear(verdict.now, sent)
+            if verdict.queued:
+                self._queued.add(lease.id)
+            else:
+                self._queued.discard(lease.id)
             if verdict.granted:
                 self._journal.grant(lease.id, verdict.now, lease.amounts)
+
+    def _hear(self, now: int, sent: int) -> None:
+        """Its clock said this between the asking and now."""
+        least, most = now - own_clock(), now - sent
+        if self._heard:
+            least, most = max(least, self._least), min(most, self._most)
+        self._least, self._most = least, max(most, least)
+        self._heard = True
 
     def settled(self, ask: Settle) -> None:
         """A lease has ended, whether or not Redis hears of it."""
         with self._lock:
             self._journal.settle(ask.lease.id, ask.billed)
+            self._queued.discard(ask.lease.id)
 
     def go_away(self, mode: Mode) -> None:
         """Redis does not answer, or has forgotten: from here on this process decides for itself."""
@@ -128,8 +136,10 @@ class Held:
         verdict = outage.reserve(
             now, ask.rules, lease.id, lease.amounts, lease.margins, ask.patience, owner
         )
-        if verdict.granted:
-            self._journal.grant(lease.id, verdict.now, lease.amounts, alone=True)
+        if verdict.granted:  # at the latest then: it must not be forgotten too soon
+            latest = own_clock() + self._most
+            self._journal.grant(lease.id, latest, lease.amounts, alone=True)
+            verdict.now = self._journal.notes[lease.id].at
         return verdict
 
     def restoring(self, member: str, channel: str) -> Command:
@@ -172,4 +182,5 @@ class Held:
             return unsent
 
     def _now(self) -> int:
-        return own_clock() + self._offset
+        """The server's time, at the earliest: nothing is to be forgotten too soon."""
+        return own_clock() + self._least
