@@ -163,6 +163,15 @@ def test_a_member_that_is_gone_counts_as_having_used_all(forgetful, members):
     assert not look(one).hold
 
 
+def test_all_hear_of_a_new_member_at_once(forgetful, members):
+    rules = Rules(RULES.windows, lease=60 * SECOND)  # too long to wait for the next renewal
+    one = members(forgetful)
+    assert ask(one, rules).granted
+    two = members(forgetful)
+    assert ask(two, rules).granted
+    until(lambda: _renewed(one, 2))
+
+
 def test_who_comes_first_after_a_loss_waits_for_those_who_know_more(
     forgetful, members, monkeypatch
 ):

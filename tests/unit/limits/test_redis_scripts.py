@@ -70,7 +70,9 @@ class Book:
         self.learn(scripts.settle(self.scope, self.known, ask, now))
 
     def renew(self, now: int, member: str, ids: list[str]) -> list[str]:
-        return scripts.members(self.learn(scripts.renew(self.scope, self.known, member, ids, now)))
+        return scripts.members(
+            self.learn(scripts.renew(self.scope, self.known, member, ids, now=now))
+        )
 
     def look(self, now: int) -> Standing:
         return scripts.standing(self.call(scripts.look(self.scope, now)))
@@ -243,7 +245,7 @@ def test_who_knows_another_state_changes_nothing(book: Book, how: str) -> None:
         elif how == "settle":
             command = scripts.end(book.scope, known, lease, now=EPOCH)
         else:
-            command = scripts.renew(book.scope, known, "me", [], EPOCH)
+            command = scripts.renew(book.scope, known, "me", [], now=EPOCH)
         reply = book.call(command)
         assert (reply.lost, reply.epoch, reply.seq) == (True, book.known.epoch, 1)
         assert book.look(EPOCH) == held

@@ -264,7 +264,7 @@ def test_only_leases_that_live_are_renewed(
         held.due = 0.0
         store.tend()
         argv = [command.given[-1] for command in said if command.script == "renew"]
-        return msgspec.msgpack.decode(argv[0])
+        return msgspec.msgpack.decode(argv[0])[1]
 
     assert sorted(renewed()) == sorted([lease.id, other.id])
     settled = lease.id

@@ -88,6 +88,7 @@ class RedisStore:
     def _begin(self) -> None:
         self.member = os.urandom(8).hex()
         self.channel = f"{self.prefix}:ring:{self.member}"
+        self._all = f"{self.prefix}:members"  # where all hear of a scope whose members change
         self._held: dict[tuple[str, str], Held] = {}
         self._listener: Listener | None = None
         self._refused: SettingsError | None = None
@@ -147,17 +148,17 @@ class RedisStore:
     def _join(self, held: Held) -> Generator[Command, Reply | Away, None]:
         """Be a member of the scope, renew what is held there."""
         if self._listener is None:
-            self._listener = Listener(self, self._link, (self.channel, f"{self.prefix}:restore"))
+            self._listener = Listener(self, self._link, (self.channel, self._all))
         ids = [lease.id for lease in held.live()]
         held.due = time.monotonic() + held.rules.lease / SECOND / 3
         reply = yield from self._exchange(
-            held, lambda known: scripts.renew(held.scope, known, self.member, ids)
+            held, lambda known: scripts.renew(held.scope, known, self.member, ids, self._all)
         )
         held.renewed(scripts.members(reply))
 
     def _restore(self, held: Held) -> None:
         """Redis is back: put back what this process was granted, then go on with it."""
-        reply = self._link.call(held.restoring(self.member, f"{self.prefix}:restore"))
+        reply = self._link.call(held.restoring(self.member, self._all))
         if isinstance(reply, Away):
             held.failed()
             raise reply
@@ -196,7 +197,7 @@ class RedisStore:
         return held.due - now
 
     def hear(self, id_: str) -> None:
-        """A queued lease was granted; or, of a scope's book, its memory is being put back."""
+        """A queued lease was granted; or a scope's book has a new member, or is being put back."""
         for held in list(self._held.values()):
             if (lease := held.leases.get(id_)) is not None:
                 lease.ring()

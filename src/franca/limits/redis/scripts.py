@@ -203,11 +203,22 @@ def standing(reply: Reply) -> Standing:
 
 
 def renew(
-    scope: Scope, known: Known, member: str, ids: list[str], now: int | None = None
+    scope: Scope,
+    known: Known,
+    member: str,
+    ids: list[str],
+    channel: str = "",
+    now: int | None = None,
 ) -> Command:
-    """Ledger.renew; and the member lives."""
+    """Ledger.renew; and the member lives.
+
+    Args:
+        channel: where the others hear of a new member, by the name of the scope's book.
+    """
     _, book, queue, *argv = _command("renew", scope, known, "", now, member).given
-    return Command("renew", (b"3", book, queue, scope.members.encode(), *argv, _encode(ids)))
+    return Command(
+        "renew", (b"3", book, queue, scope.members.encode(), *argv, _encode((channel, ids)))
+    )
 
 
 def members(reply: Reply) -> list[str]:

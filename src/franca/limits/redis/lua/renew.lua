@@ -1,6 +1,6 @@
--- Ledger.renew, and the scope's members. Asked: member; the ids. KEYS[3]: the members, by when each
--- expires. Answers the members that live.
-local ids = cmsgpack.unpack(ARGV[3])
+-- Ledger.renew, and the scope's members. Asked: member; a channel on which the others are told of a
+-- new one, and the ids. KEYS[3]: the members, by when each expires. Answers the members that live.
+local channel, ids = unpack(cmsgpack.unpack(ARGV[3]))
 set = {':head', ''}
 for first = 1, #ids, 1000 do
   local names = {unpack(ids, first, math.min(first + 999, #ids))}
@@ -14,7 +14,8 @@ for first = 1, #ids, 1000 do
   end
 end
 s[$NOW], now = before, clock -- as in Ledger.renew, this moves nothing else
-redis.call('ZADD', KEYS[3], string.format('%.0f', clock + ask[$LEASE]), ask[6])
+local new = redis.call('ZADD', KEYS[3], string.format('%.0f', clock + ask[$LEASE]), ask[6]) == 1
+if new and channel ~= '' then rung = {channel, KEYS[1]} end
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', clock))
 redis.call('PEXPIRE', KEYS[3], math.floor(ask[$LEASE] / 1000) + 1)
 answer, texts = {1}, redis.call('ZRANGE', KEYS[3], 0, -1)

@@ -21,6 +21,12 @@ else
   back = packed and cmsgpack.unpack(packed) or {0, {}, {}}
 end
 
+if next(back[2]) ~= nil then -- each may know of some whom the first did not
+  for _, each in ipairs(expected) do
+    if not back[3][each] then back[2][each] = 1 end
+  end
+end
+
 local function restore(entry)
   local which, at, settled, rest = entry[1], min(entry[2], now), entry[3] % 2, entry[4]
   local known = book.record(which)
