@@ -147,14 +147,17 @@ class RedisStore:
 
     def _join(self, held: Held) -> Generator[Command, Reply | Away, None]:
         """Be a member of the scope, renew what is held there."""
-        if self._listener is None:
-            self._listener = Listener(self, self._link, (self.channel, self._all))
+        self._listen()
         ids = [lease.id for lease in held.live()]
         held.due = time.monotonic() + held.rules.lease / SECOND / 3
         reply = yield from self._exchange(
             held, lambda known: scripts.renew(held.scope, known, self.member, ids, self._all)
         )
         held.renewed(scripts.members(reply))
+
+    def _listen(self) -> None:
+        if self._listener is None:
+            self._listener = Listener(self, self._link, (self.channel, self._all))
 
     def _restore(self, held: Held) -> None:
         """Redis is back: put back what this process was granted, then go on with it."""
@@ -212,6 +215,7 @@ class RedisStore:
 
     def lost(self) -> None:
         """Redis is away: this process decides for itself, and whoever waits asks again."""
+        self._listen()  # or nobody would notice when it is back
         for held in list(self._held.values()):
             if not held.away:
                 held.go_away(self.on_unavailable)

@@ -136,10 +136,9 @@ class Held:
         verdict = outage.reserve(
             now, ask.rules, lease.id, lease.amounts, lease.margins, ask.patience, owner
         )
-        if verdict.granted:  # at the latest then: it must not be forgotten too soon
+        if verdict.granted:  # at the latest now: it must not be forgotten too soon
             latest = own_clock() + self._most
             self._journal.grant(lease.id, latest, lease.amounts, alone=True)
-            verdict.now = self._journal.notes[lease.id].at
         return verdict
 
     def restoring(self, member: str, channel: str) -> Command:
