@@ -239,9 +239,18 @@ def encrypted(redis_server: RedisServer, tmp_path: Path) -> Iterator[tuple[int, 
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     yield server.sockets[0].getsockname()[1], certificate
-    loop.call_soon_threadsafe(server.close)
+    asyncio.run_coroutine_threadsafe(_ended(server), loop).result(30)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(30)
+    loop.close()
+
+
+async def _ended(server: asyncio.Server) -> None:
+    server.close()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def test_tls(encrypted: tuple[int, Path], store: RedisStore, key: str) -> None:

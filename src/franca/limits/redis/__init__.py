@@ -112,6 +112,7 @@ class RedisStore:
                 except _Lost:
                     _wake(held)
                 except Away:
+                    self._listen()  # or nobody would notice when it is back
                     self.lost()
         if isinstance(ask, Settle) or (isinstance(ask, Reserve) and _refused(answer)):
             held.leases.pop(ask.lease.id, None)
@@ -215,7 +216,6 @@ class RedisStore:
 
     def lost(self) -> None:
         """Redis is away: this process decides for itself, and whoever waits asks again."""
-        self._listen()  # or nobody would notice when it is back
         for held in list(self._held.values()):
             if not held.away:
                 held.go_away(self.on_unavailable)
