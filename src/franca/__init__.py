@@ -5,9 +5,9 @@ Every public name is loaded at first use: `import franca` loads no vendor SDK an
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from franca import lazy
 from franca.version import __version__
 
 if TYPE_CHECKING:
@@ -49,19 +49,6 @@ if TYPE_CHECKING:
         Usage,
     )
 
-_HOMES = {
-    "chat_clients": "AsyncChatClient AsyncChatStream ChatClient ChatStream"
-    " create_async_chat_client create_chat_client",
-    "errors": "APIError AuthenticationError CallError ConnectionError ContentFilterError"
-    " ContextLengthError FrancaError InvalidRequestError MissingExtraError NotFoundError"
-    " PermissionDeniedError ProviderError RateLimitError SettingsError StreamInterrupted"
-    " TimeoutError",
-    "limits.limiter": "RateLimiter",
-    "settings": "Settings",
-    "types": "BackendType ChatCompletion ChatDelta EndpointType Message ToolCall Usage",
-}
-_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
-
 __all__ = [
     "APIError",
     "AsyncChatClient",
@@ -97,14 +84,17 @@ __all__ = [
     "create_chat_client",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'franca' has no attribute {name!r}")
-    value = getattr(import_module(f"franca.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy.names(
+    __name__,
+    {
+        "chat_clients": "AsyncChatClient AsyncChatStream ChatClient ChatStream"
+        " create_async_chat_client create_chat_client",
+        "errors": "APIError AuthenticationError CallError ConnectionError ContentFilterError"
+        " ContextLengthError FrancaError InvalidRequestError MissingExtraError NotFoundError"
+        " PermissionDeniedError ProviderError RateLimitError SettingsError StreamInterrupted"
+        " TimeoutError",
+        "limits.limiter": "RateLimiter",
+        "settings": "Settings",
+        "types": "BackendType ChatCompletion ChatDelta EndpointType Message ToolCall Usage",
+    },
+)

@@ -11,6 +11,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "franca"
 ORDER = (
     "version",
+    "lazy",
     "errors",
     "types",
     "backends",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from franca import lazy
 
 if TYPE_CHECKING:
     from franca.chat_clients.aio import (
@@ -16,16 +17,6 @@ if TYPE_CHECKING:
     from franca.chat_clients.factory import create_async_chat_client, create_chat_client
     from franca.chat_clients.format import aformat_messages, format_messages
     from franca.chat_clients.stream import ChatStream
-
-_HOMES = {
-    "aio": "AnthropicAsyncChatClient AsyncChatClient OpenAIAsyncChatClient",
-    "aio_stream": "AsyncChatStream",
-    "client": "AnthropicChatClient ChatClient OpenAIChatClient",
-    "factory": "create_async_chat_client create_chat_client",
-    "format": "aformat_messages format_messages",
-    "stream": "ChatStream",
-}
-_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "AnthropicAsyncChatClient",
@@ -42,10 +33,14 @@ __all__ = [
     "format_messages",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = lazy.names(
+    __name__,
+    {
+        "aio": "AnthropicAsyncChatClient AsyncChatClient OpenAIAsyncChatClient",
+        "aio_stream": "AsyncChatStream",
+        "client": "AnthropicChatClient ChatClient OpenAIChatClient",
+        "factory": "create_async_chat_client create_chat_client",
+        "format": "aformat_messages format_messages",
+        "stream": "ChatStream",
+    },
+)

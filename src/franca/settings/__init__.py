@@ -10,8 +10,9 @@ Every name is loaded on first use, so that `franca.settings.target` stands witho
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from franca import lazy
 
 if TYPE_CHECKING:
     from franca.settings.load import Settings as Settings
@@ -21,16 +22,6 @@ if TYPE_CHECKING:
     from franca.settings.target import Endpoint as Endpoint
     from franca.settings.target import Secret as Secret
     from franca.settings.target import Target as Target
-
-_HOMES = {
-    "Endpoint": "target",
-    "Secret": "target",
-    "Settings": "load",
-    "SettingsWarning": "problems",
-    "Target": "target",
-    "json_schema": "schema",
-    "settings": "load",
-}
 
 __all__ = [
     "Endpoint",
@@ -42,14 +33,12 @@ __all__ = [
     "settings",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = lazy.names(
+    __name__,
+    {
+        "load": "Settings settings",
+        "problems": "SettingsWarning",
+        "schema": "json_schema",
+        "target": "Endpoint Secret Target",
+    },
+)

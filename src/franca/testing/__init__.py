@@ -9,8 +9,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from franca import lazy
 
 if TYPE_CHECKING:
     from franca.testing.answers import Answer as Answer
@@ -24,26 +25,24 @@ if TYPE_CHECKING:
     from franca.testing.scripted import scripted_client as scripted_client
     from franca.testing.simulator import Simulator as Simulator
 
-_HOMES = {
-    "Answer": "answers",
-    "Call": "scripted",
-    "Received": "answers",
-    "Simulator": "simulator",
-    "error": "answers",
-    "exchange": "answers",
-    "rate_limited": "answers",
-    "scripted_async_client": "scripted",
-    "scripted_client": "scripted",
-    "text_reply": "answers",
-}
-__all__ = sorted(_HOMES)
+__all__ = [
+    "Answer",
+    "Call",
+    "Received",
+    "Simulator",
+    "error",
+    "exchange",
+    "rate_limited",
+    "scripted_async_client",
+    "scripted_client",
+    "text_reply",
+]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy.names(
+    __name__,
+    {
+        "answers": "Answer Received error exchange rate_limited text_reply",
+        "scripted": "Call scripted_async_client scripted_client",
+        "simulator": "Simulator",
+    },
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from franca import lazy
 
 if TYPE_CHECKING:
     from franca.tokens.counting import count_tokens, get_token_counts, text_tokens
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
         result_cost,
         total,
     )
-
-_HOMES = {
-    "counting": "count_tokens get_token_counts text_tokens",
-    "exact": "Asked ask",
-    "families": "Family family_of",
-    "messages": "count_messages_tokens get_message_token_counts message_tokens tools_tokens",
-    "prices": "MODEL_PRICING Cost cost estimate_batch_cost estimate_cost result_cost total",
-}
-_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "MODEL_PRICING",
@@ -55,14 +47,13 @@ __all__ = [
     "total",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'franca.tokens' has no attribute {name!r}")
-    value = getattr(import_module(f"franca.tokens.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy.names(
+    __name__,
+    {
+        "counting": "count_tokens get_token_counts text_tokens",
+        "exact": "Asked ask",
+        "families": "Family family_of",
+        "messages": "count_messages_tokens get_message_token_counts message_tokens tools_tokens",
+        "prices": "MODEL_PRICING Cost cost estimate_batch_cost estimate_cost result_cost total",
+    },
+)
