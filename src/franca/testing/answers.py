@@ -29,8 +29,11 @@ class Answer:
         chunk: what one packet holds: an event, all there is, or that many bytes.
         gap: seconds between packets.
         cut_after: the connection is closed after that many bytes of the body.
-        reset: the connection is reset (RST) there; after the headers, `cut_after` bytes still go.
-        hang: stop there, and close nothing: before the headers, or after `cut_after` bytes.
+        cut_events: it is closed after that many events of a stream, the end mark among them.
+        reset: the connection is reset (RST) there; after the headers, what a cut leaves still goes.
+        hang: stop there, and close nothing: before the headers, or after what a cut leaves.
+        fault: an error event with that message (or that very JSON) goes after `cut_events` events,
+            and the connection lives on. A reply that is whole has neither events nor faults.
         text: said in the wire's own form, whole or streamed as was asked, or as an error's message.
         reasoning: the thought before `text`.
         tool_calls: pairs of a tool's name and its arguments (a dict, or JSON text as it is).
@@ -44,8 +47,10 @@ class Answer:
     chunk: Literal["event", "whole"] | int = "event"
     gap: float = 0.0
     cut_after: int | None = None
+    cut_events: int | None = None
     reset: Literal["before_headers", "after_headers"] | None = None
     hang: bool = False
+    fault: str | Mapping[str, Any] | None = None
     text: str | None = None
     reasoning: str | None = None
     tool_calls: Sequence[tuple[str, Mapping[str, Any] | str]] = ()

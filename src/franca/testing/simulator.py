@@ -35,6 +35,7 @@ class Simulator:
 
     Attributes:
         requests: what came in, oldest first.
+        count: how many requests came in, whether or not they are kept.
         default: as the argument; may be changed while it runs.
     """
 
@@ -48,6 +49,7 @@ class Simulator:
     ) -> None:
         self.api_key, self.default = api_key, default
         self.requests: list[Received] = []
+        self.count = 0
         self._port, self._record = port, record
         self._script: deque[Scripted] = deque()
         self._open: set[server.Connection] = set()
@@ -77,7 +79,7 @@ class Simulator:
         self._script.extend(answers)
 
     def start(self) -> None:
-        """Listens. OSError where the port is taken."""
+        """Listens; after a `stop` on the same port. OSError where the port is taken."""
         loop = self._loop = asyncio.new_event_loop()
         listening = loop.create_server(
             lambda: server.Connection(self._handle, wire_of, self._open),
@@ -115,6 +117,7 @@ class Simulator:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _handle(self, received: Received, connection: server.Connection) -> None:
+        self.count += 1
         if self._record:
             self.requests.append(received)
         await _perform(self._answer(received), received, connection)
@@ -162,7 +165,7 @@ def _refused(received: Received) -> Answer | None:
 async def _perform(answer: Answer, received: Received, to: server.Connection) -> None:
     if answer.latency:
         await asyncio.sleep(answer.latency)
-    broken = answer.cut_after is not None or answer.reset == "after_headers"
+    broken = _is_broken(answer)
     if answer.hang and not broken:
         await asyncio.Event().wait()
     if answer.reset == "before_headers":
@@ -177,12 +180,20 @@ async def _perform(answer: Answer, received: Received, to: server.Connection) ->
     return None
 
 
+def _is_broken(answer: Answer) -> bool:
+    """Whether the reply ends before its end: a fault's stream is whole, as HTTP goes."""
+    cut = answer.cut_after is not None
+    cut = cut or (answer.cut_events is not None and answer.fault is None)
+    return cut or answer.reset == "after_headers"
+
+
 def _packets(answer: Answer, received: Received, broken: bool) -> list[bytes]:
     """The reply as TCP writes: the head, the packets, the end of a chunked body."""
     content, streamed = _content(answer, received)
-    total = sum(map(len, content))
-    headers = _headers(answer, received, total, streamed)
-    body = _cut(_divided(content, answer.chunk), (answer.cut_after or 0) if broken else None)
+    headers = _headers(answer, received, sum(map(len, content)), streamed)
+    if streamed:
+        content = _some_events(content, answer, received.wire)
+    body = _cut(_divided(content, answer.chunk), _most(answer, streamed))
     if streamed:
         body = server.framed(body) + ([] if broken else [_END])
     packets = [server.head(answer.status, headers), *body]
@@ -237,6 +248,22 @@ def _divided(content: list[bytes], chunk: str | int) -> list[bytes]:
     joined = b"".join(content)
     size = chunk if isinstance(chunk, int) else len(joined) or 1
     return [joined[start : start + size] for start in range(0, len(joined), size)]
+
+
+def _some_events(content: list[bytes], answer: Answer, wire: str) -> list[bytes]:
+    """What a cut leaves of a stream, and the fault that ends it."""
+    kept, fault = content[: answer.cut_events], answer.fault
+    if fault is None:
+        return kept
+    event = replies.failure(wire, 500, fault) if isinstance(fault, str) else fault
+    return [*kept, replies.frame(wire, event)]
+
+
+def _most(answer: Answer, streamed: bool) -> int | None:
+    """How many bytes of the body are sent; None for all that is left of it."""
+    if answer.cut_after is not None or (streamed and answer.cut_events is not None):
+        return answer.cut_after
+    return 0 if answer.reset == "after_headers" else None
 
 
 def _cut(packets: list[bytes], most: int | None) -> list[bytes]:

@@ -34,14 +34,17 @@ def said(sim, path=CHAT, **body):
 
 
 def raw(sim, **body):
-    """The connection's own packets, as they are received."""
+    """The connection's own packets, as they are received; a reset is the last of them."""
     content = json.dumps({**ASK, **body}).encode()
     with socket.create_connection(("127.0.0.1", urlsplit(sim.url).port), timeout=5) as sock:
         sock.sendall(b"POST %b HTTP/1.1\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
                      % (CHAT.encode(), len(content), content))  # fmt: skip
         packets = []
-        while packet := sock.recv(65536):
-            packets.append(packet)
+        try:
+            while packet := sock.recv(65536):
+                packets.append(packet)
+        except ConnectionResetError:
+            packets.append(b"<reset>")
         return packets
 
 
@@ -168,6 +171,44 @@ def test_a_cut_ends_the_connection(sim):
     assert b"0\r\n\r\n" not in b"".join(raw(sim, stream=True))
 
 
+def events(packets):
+    return b"".join(packets).count(b"data: ")
+
+
+@pytest.mark.parametrize("many", range(7))
+def test_a_stream_is_cut_at_each_event(sim, many):
+    sim.script(Answer(text="a b c", cut_events=many))
+    packets = raw(sim, stream=True)  # the role, three words, the finish, the end mark
+    assert events(packets) == min(many, 6)
+    assert b"0\r\n\r\n" not in b"".join(packets)
+
+
+@pytest.mark.parametrize("many", range(3))
+def test_a_stream_is_reset_at_each_event(sim, many):
+    sim.script(Answer(text="a b", cut_events=many, reset="after_headers"))
+    packets = raw(sim, stream=True)
+    assert packets[-1] == b"<reset>"
+    assert events(packets) == many
+
+
+@pytest.mark.parametrize("many", range(4))
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+def test_an_error_in_mid_stream(sim, path, many):
+    sim.script(Answer(text="a b", cut_events=many, fault="too hot"))
+    status, _, body = post(sim, path, stream=True)
+    found = [json.loads(line[6:]) for line in body.splitlines() if line.startswith(b"data: ")]
+    assert (status, len(found)) == (200, many + 1)
+    assert found[-1]["error"]["message"] == "too hot"
+    assert b"event: error\n" in body or path == CHAT
+    sim.script(Answer(cut_events=0, fault={"type": "error", "error": {"type": "overloaded_error"}}))
+    assert post(sim, path, stream=True)[2].count(b"overloaded_error") == 1
+
+
+def test_what_is_whole_has_no_events_to_cut(sim):
+    sim.script(Answer(text="Hello", cut_events=1, fault="no"))
+    assert said(sim)["choices"][0]["message"]["content"] == "Hello"
+
+
 def test_resets(sim):
     sim.script(Answer(reset="before_headers"), Answer(text="Hi", reset="after_headers"))
     with pytest.raises(ConnectionResetError):
@@ -199,6 +240,21 @@ def test_the_port_is_free_again():
         assert second.url == first.url
         with pytest.raises(OSError, match="in use"), Simulator(port=port):
             pass
+
+
+def test_it_comes_back_where_it_was():
+    sim = Simulator(record=False)
+    urls = []
+    for _ in range(2):
+        with sim, closing(http.client.HTTPConnection(urlsplit(sim.url).netloc, timeout=5)) as one:
+            urls.append(sim.url)
+            one.request("POST", CHAT, json.dumps(ASK))
+            assert one.getresponse().read()
+            sim.stop()  # with a connection open
+            with pytest.raises(ConnectionRefusedError):
+                post(sim)
+    assert urls[0] == urls[1]
+    assert (sim.count, sim.requests, sim.connections) == (2, [], 0)
 
 
 def test_openai_sdk(sim):
