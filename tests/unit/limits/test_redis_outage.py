@@ -4,7 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import on_redis
 import pytest
+from on_redis import until
 
 from franca.errors import RateLimitError
 from franca.limits.acquire import acquire
@@ -54,9 +56,7 @@ def members() -> Iterator[Callable[..., RedisStore]]:
 
 
 def ask(store: RedisStore, rules: Rules = RULES, lease: Lease | None = None) -> Verdict:
-    verdict = store.perform(Reserve(store, "s", rules, lease or Lease((1,)), 0))
-    assert isinstance(verdict, Verdict)
-    return verdict
+    return on_redis.ask(store, "s", rules, lease or Lease((1,)), 0)
 
 
 def settle(store: RedisStore, lease: Lease, billed=(1,), rules: Rules = RULES) -> None:
@@ -64,16 +64,7 @@ def settle(store: RedisStore, lease: Lease, billed=(1,), rules: Rules = RULES) -
 
 
 def look(store: RedisStore, rules: Rules = RULES) -> Standing:
-    standing = store.perform(Look(store, "s", rules))
-    assert isinstance(standing, Standing)
-    return standing
-
-
-def until(what: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 20
-    while not what():
-        assert time.monotonic() < ends, "it never came"
-        time.sleep(0.02)
+    return on_redis.look(store, "s", rules)
 
 
 def restart(server: RedisServer) -> None:

@@ -8,68 +8,18 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from itertools import count
 
 import msgspec
 import pytest
+from on_redis import ONE, RULES, ask, look, until
 
 from franca.errors import MissingExtraError
 from franca.limits.acquire import acquire
 from franca.limits.drive import adrive, drive
-from franca.limits.model import (
-    FOREVER,
-    MINUTE,
-    Lease,
-    Look,
-    Reserve,
-    Rules,
-    Settle,
-    Standing,
-    Verdict,
-    Window,
-)
+from franca.limits.model import MINUTE, Lease, Look, Rules, Settle, Standing
 from franca.limits.redis import RedisStore, scripts
 from franca.limits.redis.scripts import Command
 from franca.testing.redis_server import RedisServer
-
-RULES = Rules((Window("requests", 100), Window("tokens", 1000)))
-ONE = Rules((Window("requests", 100),), slots=1)
-_names = count()
-
-
-@pytest.fixture
-def key() -> str:
-    return f"store-{next(_names)}"
-
-
-@pytest.fixture
-def store(redis_server: RedisServer) -> Iterator[RedisStore]:
-    store = RedisStore(redis_server.url)
-    yield store
-    store.close()
-
-
-def ask(
-    store: RedisStore, key: str, rules: Rules, lease: Lease, patience: int = FOREVER
-) -> Verdict:
-    verdict = store.perform(Reserve(store, key, rules, lease, patience))
-    assert isinstance(verdict, Verdict)
-    return verdict
-
-
-def look(store: RedisStore, key: str, rules: Rules = RULES) -> Standing:
-    standing = store.perform(Look(store, key, rules))
-    assert isinstance(standing, Standing)
-    return standing
-
-
-def until(what: Callable[[], bool]) -> None:
-    """Wait for it; a bound so that no test hangs, not a measure."""
-    ends = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
 
 
 def test_two_stores_count_together(redis_server: RedisServer, store: RedisStore, key: str) -> None:
