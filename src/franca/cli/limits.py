@@ -99,17 +99,14 @@ def _standing(scope: Scope) -> Standing | None:
 
 
 def _in_redis(scope: Scope) -> Standing:
-    """What Redis itself says: the store would answer for this process where Redis is away."""
-    from franca.limits.redis import RedisStore, scripts
-    from franca.limits.redis.link import Away
+    from franca.limits.redis import RedisStore
 
-    store = scope.store
-    assert isinstance(store, RedisStore)
-    place = scripts.scope_of(store.prefix, scope.key, scope.rules)
-    reply = store._link.call(scripts.look(place))
-    if isinstance(reply, Away):
-        raise ConnectionError(f"{reply}. Is it running, and is rate_limit.redis where it is?")
-    return scripts.standing(reply)
+    assert isinstance(scope.store, RedisStore)
+    try:
+        return scope.store.standing(scope.key, scope.rules)
+    except ConnectionError as error:
+        hint = "Is it running, and is rate_limit.redis where it is?"
+        raise ConnectionError(f"{error}. {hint}") from None
 
 
 def store_name(store: Store) -> str:
@@ -121,7 +118,7 @@ def store_name(store: Store) -> str:
     from franca.limits.redis import RedisStore
 
     assert isinstance(store, RedisStore)
-    return str(store._link.place)
+    return store.place
 
 
 def show(rows: Sequence[Row], console: Console, *, as_json: bool = False) -> None:

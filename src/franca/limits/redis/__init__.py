@@ -8,9 +8,9 @@ import weakref
 from collections.abc import Callable, Generator
 from typing import Literal
 
-from franca.errors import SettingsError
+from franca.errors import ConnectionError, SettingsError
 from franca.limits.drive import adrive, drive
-from franca.limits.model import Answer, Ask, Look, Reserve, Settle
+from franca.limits.model import Answer, Ask, Look, Reserve, Settle, Standing
 from franca.limits.redis import scripts
 from franca.limits.redis.held import Held, own_clock
 from franca.limits.redis.link import Away, Link
@@ -59,7 +59,24 @@ class RedisStore:
         _stores.add(self)
 
     def __repr__(self) -> str:
-        return f"RedisStore({str(self._link.place)!r}, prefix={self.prefix!r})"
+        return f"RedisStore({self.place!r}, prefix={self.prefix!r})"
+
+    @property
+    def place(self) -> str:
+        """Where the server is: the URL without what is secret."""
+        return str(self._link.place)
+
+    def standing(self, key: str, rules: Rules) -> Standing:
+        """How a scope stands in Redis itself; `perform` answers for this process where it is away.
+
+        Raises:
+            ConnectionError: Redis does not answer.
+            SettingsError: the server refuses us.
+        """
+        reply = self._link.call(scripts.look(scripts.scope_of(self.prefix, key, rules)))
+        if isinstance(reply, Away):
+            raise ConnectionError(str(reply))
+        return scripts.standing(reply)
 
     def perform(self, ask: Ask) -> Answer:
         """Answer, blocking."""
@@ -142,7 +159,7 @@ class RedisStore:
             raise outcome
         if outcome.lost:
             held.go_away(self.on_unavailable)
-            raise _Lost(f"{self._link.place} has lost its memory")
+            raise _Lost(f"{self.place} has lost its memory")
         held.learn(outcome)
         return outcome
 
