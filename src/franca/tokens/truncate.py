@@ -25,6 +25,9 @@ from franca.wire.reading import read_messages
 
 __all__ = ["ContextLengthControl", "Fitted", "Truncation", "fit"]
 
+_Whole = tuple[list[Message], tuple[int, ...], int]
+"""Messages that stay, before any is cut; the places of those that go; the tokens that stay."""
+
 
 @dataclass(slots=True, frozen=True)
 class Truncation:
@@ -103,23 +106,25 @@ def fit(
     if total <= room:
         return Fitted(list(messages))
     if callable(control):
-        whole = _asked(messages, control, room, count)
-        same = set(map(id, whole))
-        indices = tuple(place for place, message in enumerate(messages) if id(message) not in same)
-        shorter = sum(map(count, whole))
+        whole, indices, shorter = _asked(messages, control, room, count)
     else:
-        indices = tuple(_dropped(blocks_of(messages, counts), control, room, keep_prefix))
-        gone = set(indices)
-        whole = [message for place, message in enumerate(messages) if place not in gone]
-        shorter = total - sum(counts[place] for place in indices)
-    kept = _cut(whole, shorter - room, count) if cut else whole
-    if kept is not whole:
-        shorter = sum(map(count, kept))
+        whole, indices, shorter = _newest(messages, counts, control, room, keep_prefix)
+    kept, shorter = _cut(whole, shorter, room, count) if cut else (whole, shorter)
     if shorter > room:
         raise _too_long(shorter + overhead, limit, reserve)
     tokens = (total + overhead, shorter + overhead)
     said = Truncation(len(indices), indices, *tokens, limit, reserve, kept is not whole)
     return Fitted(kept, said)
+
+
+def _newest(
+    messages: Sequence[Message], counts: Sequence[int], control: str, room: int, keep_prefix: bool
+) -> _Whole:
+    """The newest turns, and what stays with them."""
+    indices = tuple(_dropped(blocks_of(messages, counts), control, room, keep_prefix))
+    gone = set(indices)
+    whole = [message for place, message in enumerate(messages) if place not in gone]
+    return whole, indices, sum(counts) - sum(counts[place] for place in indices)
 
 
 def _dropped(blocks: Blocks, control: str, room: int, keep_prefix: bool) -> list[int]:
@@ -143,10 +148,14 @@ def _pins(blocks: Blocks, control: str) -> Iterable[Pins]:
     return [opening, users] if users != opening else [opening]
 
 
-def _cut(messages: list[Message], excess: int, count: Count) -> list[Message]:
-    """The messages with so many tokens of text cut out; the same list where none has to be."""
-    if excess <= 0:
-        return messages
+def _cut(
+    messages: list[Message], tokens: int, room: int, count: Count
+) -> tuple[list[Message], int]:
+    """The messages with so much text cut out that they fit, if it can be, and their tokens; the
+    same list where nothing has to be."""
+    if tokens <= room:
+        return messages, tokens
+    excess = tokens - room
     out = []
     for message in messages:
         if excess > 0 and message.role not in SYSTEM:
@@ -154,7 +163,7 @@ def _cut(messages: list[Message], excess: int, count: Count) -> list[Message]:
             excess -= count(message) - count(shorter)
             message = shorter
         out.append(message)
-    return out
+    return out, sum(map(count, out))
 
 
 def _asked(
@@ -162,7 +171,7 @@ def _asked(
     control: Callable[[list[Message], int, Count], Iterable[MessageLike]],
     room: int,
     count: Count,
-) -> list[Message]:
+) -> _Whole:
     """What a caller's function keeps, checked."""
     kept = read_messages(control(list(messages), room, count))
     if all(message.role in SYSTEM for message in kept):
@@ -174,7 +183,9 @@ def _asked(
         )
     if _begins(messages) == "user" != _begins(kept):
         raise InvalidRequestError("context_length_control: the user's turn is not the first")
-    return kept
+    same = set(map(id, kept))
+    indices = tuple(place for place, message in enumerate(messages) if id(message) not in same)
+    return kept, indices, sum(map(count, kept))
 
 
 def _torn(messages: Iterable[Message]) -> set[str]:
