@@ -9,17 +9,14 @@ README.md.
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
-from pathlib import Path
 
+import report
 from limits_faults import deaths, outages
 from limits_load import OURS, Bench, Row, folder
 from limits_pace import paces, refusals
@@ -63,8 +60,7 @@ def table(rows: list[Row], peers: list[str]) -> str:
         bar = f"{row.sign} {row.form.format(row.bar)}" if row.sign else ""
         others = [_text(row, row.peers.get(name)) for name in peers]
         lines.append([row.title, _text(row, row.value), bar, verdict, *others, row.note])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_aligned(line, widths) for line in lines)
+    return report.aligned(lines, (0, len(lines[0]) - 1))
 
 
 def _text(row: Row, value: float | None) -> str:
@@ -73,39 +69,17 @@ def _text(row: Row, value: float | None) -> str:
     return "–" if math.isnan(value) else row.form.format(value)
 
 
-def _aligned(line: list[str], widths: list[int]) -> str:
-    cells = [
-        cell.ljust(width) if place in (0, len(line) - 1) else cell.rjust(width)
-        for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-    ]
-    return "  ".join(cells).rstrip()
-
-
-def peer(text: str) -> tuple[str, str]:
-    """`name=/path/to/python`."""
-    name, _, python = text.partition("=")
-    known = [known for known in SUBJECTS if known != OURS]
-    if name not in known:
-        raise argparse.ArgumentTypeError(f"no peer {name!r}: known are {', '.join(known)}")
-    if not os.access(python, os.X_OK):
-        raise argparse.ArgumentTypeError(f"{name}: {python!r} is not a Python to run")
-    return name, python
-
-
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="What the limits hold, and what they cost.")
-    parser.add_argument("--quick", action="store_true", help="under a minute, more noise")
-    parser.add_argument("--check", action="store_true", help="exit status 1 if a bar is missed")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="the results, for a machine")
-    parser.add_argument("--only", default="", help="the parts whose name holds this text")
+    parser = report.parser(
+        "What the limits hold, and what they cost.",
+        quick="under a minute, more noise",
+        only="the parts whose name holds this text",
+        peers=[name for name in SUBJECTS if name != OURS],
+    )
     parser.add_argument("--span", type=float, help="a window in seconds (4; quick 2)")
     parser.add_argument(
         "--store", choices=STORES, action="append", help="of ours; may be repeated (all)"
     )
-    parser.add_argument(
-        "--peer", type=peer, action="append", default=[], metavar="NAME=PYTHON",
-        help="one more library, under the Python that has it",
-    )  # fmt: skip
     return parser.parse_args()
 
 
@@ -123,11 +97,7 @@ def main() -> int:
         for row in measure(bench, options.only):
             rows.append(row)
     print(table(rows, [name for name, _ in options.peer]))
-    if options.json:
-        results = [{**asdict(row), "met": row.met} for row in rows]
-        options.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    missed = [row.title for row in rows if not row.met]
-    return 1 if options.check and missed else 0
+    return report.conclude(rows, options)
 
 
 if __name__ == "__main__":

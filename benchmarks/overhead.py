@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import report
 from subjects import MODULES
 
 WORKER = str(Path(__file__).with_name("worker.py"))
@@ -222,38 +222,17 @@ def table(rows: list[Row], peers: list[str]) -> str:
         result = f"{row.value:.2f}" if ratio else f"{row.value:.1f}"
         cells = [row.title, f"{row.ours:.1f} {row.unit}", base, result, row.bar_text, verdict]
         lines.append([*cells, row.note, *others])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_aligned(line, widths) for line in lines)
-
-
-def _aligned(line: list[str], widths: list[int]) -> str:
-    first, *rest = zip(line, widths, strict=True)
-    cells = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)]
-    return "  ".join(cells).rstrip()
-
-
-def peer(text: str) -> tuple[str, str]:
-    """`name=/path/to/python`."""
-    name, _, python = text.partition("=")
-    known = [known for known in MODULES if known not in (BASE, OURS)]
-    if name not in known:
-        raise argparse.ArgumentTypeError(f"no peer {name!r}: known are {', '.join(known)}")
-    if not os.access(python, os.X_OK):
-        raise argparse.ArgumentTypeError(f"{name}: {python!r} is not a Python to run")
-    return name, python
+    return report.aligned(lines)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="What a call costs against the vendors' SDKs.")
-    parser.add_argument("--quick", action="store_true", help="a sixth of the work")
-    parser.add_argument("--check", action="store_true", help="exit status 1 if a bar is missed")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="the results, for a machine")
+    parser = report.parser(
+        "What a call costs against the vendors' SDKs.",
+        quick="a sixth of the work",
+        only="the rows whose title holds this text",
+        peers=[name for name in MODULES if name not in (BASE, OURS)],
+    )
     parser.add_argument("--rounds", type=int, help="of each subject, alternating (15; quick 5)")
-    parser.add_argument("--only", default="", help="the rows whose title holds this text")
-    parser.add_argument(
-        "--peer", type=peer, action="append", default=[], metavar="NAME=PYTHON",
-        help="one more library, under the Python that has it",
-    )  # fmt: skip
     return parser.parse_args()
 
 
@@ -287,11 +266,7 @@ def main() -> int:
         print(f"  {row.title}", file=sys.stderr)
         rows.append(row)
     print(table(rows, [name for name, _ in options.peer]))
-    if options.json:
-        results = [{**asdict(row), "met": row.met} for row in rows]
-        options.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    missed = [row.title for row in rows if not row.met]
-    return 1 if options.check and missed else 0
+    return report.conclude(rows, options)
 
 
 if __name__ == "__main__":
