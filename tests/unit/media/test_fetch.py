@@ -4,33 +4,21 @@ import datetime
 import ipaddress
 import socket
 import ssl
-import struct
 import threading
-import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pngs import png
 
 from franca.errors import CallError, ConnectionError, InvalidRequestError, TimeoutError
 from franca.media import afetch, fetch
 from franca.media.guard import is_public, parse
 
 LOOPBACK = "127.0.0.1"
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    whole = name + content
-    return struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
-
-
-PNG = b"\x89PNG\r\n\x1a\n" + b"".join((
-    _chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)),
-    _chunk(b"IDAT", zlib.compress(b"\0\0")),
-    _chunk(b"IEND", b""),
-))  # fmt: skip
+PNG = png(1, 1)
 
 Handler = Callable[[bytes, socket.socket], None]
 

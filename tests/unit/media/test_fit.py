@@ -4,7 +4,6 @@ import io
 import struct
 import sys
 import tracemalloc
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 pytest.importorskip("PIL", reason="Pillow comes with the extra media")
 
 from PIL import Image, ImageDraw
+from pngs import png
 
 from franca.errors import InvalidRequestError, MissingExtraError
 from franca.media import audio, document, fit, image
@@ -55,18 +55,6 @@ def exif(orientation: int) -> bytes:
     tags[0x010F] = "A camera's maker"
     tags.get_ifd(0x8825)[1] = "N"  # where it was taken
     return tags.tobytes()
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    whole = name + content
-    return struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
-
-
-def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
-    """A PNG of raw rows: for sizes and depths that Pillow does not write."""
-    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    parts = (chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows, 9)), chunk(b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])

@@ -3,7 +3,6 @@
 import json
 import struct
 import threading
-import zlib
 from base64 import b64decode, b64encode
 from copy import deepcopy
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pngs import png
 
 from franca.chat_clients import aformat_messages, format_messages
 from franca.errors import InvalidRequestError, SettingsError
@@ -32,18 +32,6 @@ WAV = b"RIFF\x24\0\0\0WAVEfmt " + bytes(28)
 URL = "https://a.example/b.png"
 TARGET = Target("vendor", "m", "m", Endpoint("e1", EndpointType.OpenAI, "http://127.0.0.1/v1"))
 OPENAI, ANTHROPIC = "openai", "anthropic"
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    whole = name + content
-    return struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
-
-
-def png(width: int = 8, height: int = 8) -> bytes:
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    rows = zlib.compress(b"\0" * (width + 1) * height)
-    parts = (_chunk(b"IHDR", head), _chunk(b"IDAT", rows), _chunk(b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 DATA = b64encode(png()).decode()
