@@ -1,17 +1,20 @@
-"""The command `franca`: serve a local model, show the library at work, check endpoints, limits.
+"""The command `franca`: ask and chat, check endpoints and settings, count and price, serve.
 
-Exit statuses: 0, done; 1, something failed (an endpoint of `check`, a model that does not load);
-2, wrong usage, or settings that cannot be used; 130, ended with Ctrl-C (which is the only end of
-`limits --watch`, and 0 there).
+Exit statuses: 0, done; 1, something failed (a call, an endpoint of `check`, a model that does not
+load); 2, wrong usage, or settings that cannot be used; 130, ended with Ctrl-C (which is the only
+end of `limits --watch` and of the servers, and 0 there).
 """
 
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
     """Run the command line in `sys.argv` and exit with its status."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal may lack what a model writes
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         from franca.cli.app import app
 

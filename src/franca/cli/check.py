@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from franca import create_async_chat_client
+from franca.cli.command import emit
 from franca.errors import FrancaError, SettingsError
 from franca.settings import Settings
 from franca.settings.target import Target
@@ -45,23 +43,6 @@ class Outcome:
         return self.error is None
 
 
-def load(path: Path | None) -> Settings:
-    """The settings in that file, or in the one the environment names.
-
-    Raises:
-        SettingsError: there are none, or they cannot be used.
-    """
-    settings = Settings() if path is None and not _in_environment() else Settings().load(path)
-    if not any(settings.targets()):
-        line = "nothing to call: give --settings FILE, or name one in FRANCA_SETTINGS"
-        raise SettingsError([line if path is None else f"{path}: no model is enabled"])
-    return settings
-
-
-def _in_environment() -> bool:
-    return any(name.startswith("FRANCA_") for name in os.environ)
-
-
 def check(
     settings: Settings,
     *,
@@ -80,6 +61,15 @@ def check(
     Raises:
         SettingsError: nothing in the settings is left to call.
     """
+    return asyncio.run(_all(settings, wanted(settings, backend, model), timeout, at_once))
+
+
+def wanted(settings: Settings, backend: str | None, model: str | None) -> list[Target]:
+    """The targets of the settings, or of one backend or model.
+
+    Raises:
+        SettingsError: there are none.
+    """
     targets = [
         target
         for target in settings.targets()
@@ -87,16 +77,15 @@ def check(
     ]
     if not targets:
         raise SettingsError(["nothing to check: no such backend or model is enabled"])
-    return asyncio.run(_all(settings, targets, timeout, at_once))
+    return targets
 
 
 def show(outcomes: Sequence[Outcome], *, as_json: bool = False) -> None:
     """Print them: a table, or JSON."""
-    console = Console(highlight=False)
     if as_json:
-        console.print_json(json.dumps([asdict(one) | {"ok": one.ok} for one in outcomes]))
+        emit([asdict(one) | {"ok": one.ok} for one in outcomes])
     else:
-        console.print(_table(outcomes))
+        Console(highlight=False).print(_table(outcomes))
 
 
 async def _all(
@@ -146,10 +135,11 @@ def _table(outcomes: Iterable[Outcome]) -> Table:
     table.add_column("result", overflow="fold")
     for one in outcomes:
         result = Text("ok", "green") if one.error is None else Text(one.error, "red")
-        times = (_milliseconds(one.first_token), _milliseconds(one.latency))
+        times = (milliseconds(one.first_token), milliseconds(one.latency))
         table.add_row(one.backend, one.model, one.endpoint_id, one.wire, *times, result)
     return table
 
 
-def _milliseconds(seconds: float | None) -> str:
+def milliseconds(seconds: float | None) -> str:
+    """For a table; empty for None."""
     return "" if seconds is None else f"{seconds * 1000:,.0f} ms"

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
@@ -19,6 +19,7 @@ from rich.table import Table
 from franca import create_async_chat_client, create_chat_client
 from franca.cli import weights
 from franca.cli.child import local_server
+from franca.cli.command import emit
 from franca.errors import FrancaError, MissingExtraError
 from franca.settings import Settings
 from franca.types import BackendType, ChatCompletion, ChatDelta, ChatParams
@@ -47,17 +48,18 @@ class Shown:
     first: float | None = None
 
 
-def run(*, wait: float = 90, simulate: bool = False) -> None:
+def run(*, wait: float = 90, simulate: bool = False, as_json: bool = False) -> None:
     """Show it on the terminal.
 
     Args:
         wait: the most seconds for fetching the weights; then the simulator answers.
         simulate: use the simulator in any case.
+        as_json: show nothing, and print what each call said and took at the end.
 
     Raises:
         FrancaError: a call failed.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, quiet=as_json)
     with ExitStack() as stack:
         place = _simulator(console, stack) if simulate else _place(console, stack, wait)
         settings = Settings(**document(place))
@@ -68,6 +70,8 @@ def run(*, wait: float = 90, simulate: bool = False) -> None:
             _stream(console, settings, place.model, "Anthropic wire", _ANTHROPIC),
         ]
         console.print(_table(shown))
+    if as_json:
+        emit([asdict(one) for one in shown])
 
 
 def document(place: Place) -> dict[str, Any]:

@@ -12,7 +12,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import typer
+
 from franca.cli import weights
+from franca.cli.command import emit, note
 from franca.errors import FrancaError, MissingExtraError
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -44,6 +47,11 @@ class LocalModel:
     parallel: int = 2
     verbose: bool = False
 
+    @property
+    def name(self) -> str:
+        """The model's name to callers."""
+        return self.alias or self.path.stem
+
 
 def find(model: Path | None) -> Path:
     """The file to serve: the one named, or the demo's model in the cache.
@@ -64,7 +72,7 @@ def find(model: Path | None) -> Path:
     return path
 
 
-def serve(model: LocalModel, *, exit_with_parent: bool = False) -> None:
+def serve(model: LocalModel, *, exit_with_parent: bool = False, as_json: bool = False) -> None:
     """Serve until Ctrl-C, SIGTERM or, where a parent holds our stdin, its end.
 
     The address goes to stdout, on a line of its own, once the model is loaded.
@@ -76,9 +84,13 @@ def serve(model: LocalModel, *, exit_with_parent: bool = False) -> None:
     signal.signal(signal.SIGTERM, _stop)
     server = start(model)
     with suppress(KeyboardInterrupt):
-        print(server.listening_address, flush=True)  # noqa: T201 - a parent reads this line
+        url = server.listening_address
+        if as_json:
+            emit({"url": url, "openai": f"{url}/v1", "anthropic": url, "model": model.name})
+        else:
+            typer.echo(url)  # a parent reads this line
         if not exit_with_parent:
-            print("OpenAI at /v1, Anthropic at /; Ctrl-C ends it", file=sys.stderr)  # noqa: T201
+            note("OpenAI at /v1, Anthropic at /; Ctrl-C ends it")
         _wait(exit_with_parent)
 
 
@@ -104,7 +116,7 @@ def _params(params: Any, model: LocalModel) -> Any:
     params.port = model.port
     params.n_parallel = model.parallel
     params.n_ctx = model.context * model.parallel  # llama.cpp divides it among the calls
-    params.model_alias = {model.alias or model.path.stem}
+    params.model_alias = {model.name}
     params.api_keys = [model.api_key] if model.api_key else []
     params.ui = False
     params.endpoint_slots = False  # it would show other callers' prompts

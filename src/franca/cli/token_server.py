@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import typer
+
+from franca.cli.command import emit
 from franca.settings import Settings
 
 HOST, PORT = "127.0.0.1", 8338
@@ -20,3 +24,8 @@ def place(path: Path | None, host: str | None, port: int | None) -> tuple[str, i
     section = document.token_server if document is not None else None
     named = (section.host, section.port) if section is not None else (HOST, PORT)
     return named[0] if host is None else host, named[1] if port is None else port
+
+
+def announce(as_json: bool) -> Callable[[str], object]:
+    """What tells the address: a line with it alone, or JSON."""
+    return (lambda url: emit({"url": url})) if as_json else typer.echo

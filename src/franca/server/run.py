@@ -42,6 +42,7 @@ def serve(
     api_key: str | None = None,
     workers: int = 1,
     max_body: int = MAX_BODY,
+    announce: Callable[[str], object] | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; what is in progress is answered first.
 
@@ -52,6 +53,7 @@ def serve(
         api_key: asked of callers; required where `host` is not loopback.
         workers: processes that count, each with its own vocabularies.
         max_body: bytes of a request's body.
+        announce: told the address, in place of that line.
 
     Raises:
         MissingExtraError: fastapi or uvicorn is not installed.
@@ -72,7 +74,7 @@ def serve(
     with _listening(host, port) as listening:
         signal.signal(signal.SIGTERM, _stop)
         with suppress(KeyboardInterrupt):
-            print(_address(listening), flush=True)  # noqa: T201 - a parent reads this line
+            (announce or partial(print, flush=True))(_address(listening))
             print("POST /count_tokens; Ctrl-C ends it", file=sys.stderr)  # noqa: T201
             _running(config, listening)()
 

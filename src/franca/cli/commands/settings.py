@@ -1,0 +1,92 @@
+"""`settings check`, `settings show`, `settings schema` and `settings init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from franca.cli.command import FAILED, UNUSABLE, clean
+from franca.cli.options import AsJson, SettingsFile
+
+app = typer.Typer(
+    help="Check, show or begin a settings file.", no_args_is_help=True, rich_markup_mode=None
+)
+
+_File = Annotated[
+    Path | None, typer.Argument(metavar="[FILE]", help="The same as --settings FILE.")
+]
+
+
+@app.command()
+@clean
+def check(
+    file: _File = None,
+    settings: SettingsFile = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="What would only warn is a problem.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List all that is wrong with a file.
+
+    Each problem has its path and, for a name that does not exist, the nearest that does. Nothing
+    is called. Exit status 2 where there is one.
+    """
+    from franca.cli import settings_file
+
+    report = settings_file.check(file or settings, strict=strict)
+    settings_file.show_check(report, as_json=as_json)
+    if not report.ok:
+        raise typer.Exit(UNUSABLE)
+
+
+@app.command()
+@clean
+def show(
+    file: _File = None,
+    settings: SettingsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the document and where its models are.
+
+    Every key is ***; references such as ${env:OPENAI_API_KEY} stay.
+    """
+    from franca.cli import settings_file
+    from franca.cli.source import load
+
+    settings_file.show(load(file or settings), as_json=as_json)
+
+
+@app.command()
+@clean
+def schema(as_json: AsJson = False) -> None:
+    """Print the JSON schema, for an editor."""
+    from franca.cli.command import emit
+    from franca.settings import json_schema
+
+    emit(json_schema())
+
+
+@app.command()
+@clean
+def init(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Ends in .json or .yaml.")
+    ] = Path("settings.json"),
+    force: Annotated[bool, typer.Option("--force", help="Write over what is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a first file from the keys in the environment.
+
+    The file names the variables, as in ${env:OPENAI_API_KEY}; no key is written.
+    """
+    from franca.cli import first_file
+
+    found = first_file.keyed()
+    if found:
+        first_file.write(first_file.document(found), output, force=force)
+    first_file.show(found, output, as_json=as_json)
+    if not found:
+        raise typer.Exit(FAILED)

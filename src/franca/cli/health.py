@@ -1,0 +1,119 @@
+"""`franca health`: a few tiny questions to each endpoint, and how it stood them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from franca.cli.check import Outcome, milliseconds, probe, wanted
+from franca.cli.command import emit
+from franca.settings import Settings
+from franca.settings.target import Target
+
+_COLOURS = {"up": "green", "shaky": "yellow", "down": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How one endpoint stood them.
+
+    Args:
+        state: `up`, it answered each; `shaky`, some; `down`, none.
+        answered: how many of `tries`.
+        latency: seconds, the median of those that were answered.
+        last_error: scrubbed of keys; None where there was none.
+    """
+
+    backend: str
+    model: str
+    endpoint_id: str
+    state: str
+    answered: int
+    tries: int
+    latency: float | None
+    last_error: str | None
+
+
+def survey(
+    settings: Settings,
+    *,
+    backend: str | None = None,
+    model: str | None = None,
+    tries: int = 3,
+    timeout: float = 30,
+    at_once: int = 8,
+) -> list[Health]:
+    """Ask the first model of each endpoint, one question after the other.
+
+    Args:
+        backend, model: only these.
+        timeout: seconds for each question.
+        at_once: how many endpoints are asked at the same time.
+
+    Raises:
+        SettingsError: nothing in the settings is left to ask.
+    """
+    first: dict[tuple[str, str], Target] = {}
+    for target in wanted(settings, backend, model):
+        first.setdefault((target.backend, target.endpoint_id), target)
+    return asyncio.run(_all(settings, first.values(), tries, timeout, at_once))
+
+
+async def _all(
+    settings: Settings, targets: Iterable[Target], tries: int, timeout: float, at_once: int
+) -> list[Health]:
+    room = asyncio.Semaphore(at_once)
+
+    async def one(target: Target) -> Health:
+        async with room:
+            return _health([await probe(settings, target, timeout) for _ in range(tries)])
+
+    return list(await asyncio.gather(*map(one, targets)))
+
+
+def _health(outcomes: Sequence[Outcome]) -> Health:
+    times = [one.latency for one in outcomes if one.latency is not None]
+    errors = [one.error for one in outcomes if one.error is not None]
+    state = "up" if not errors else "shaky" if times else "down"
+    return Health(
+        outcomes[0].backend,
+        outcomes[0].model,
+        outcomes[0].endpoint_id,
+        state,
+        len(times),
+        len(outcomes),
+        median(times) if times else None,
+        errors[-1] if errors else None,
+    )
+
+
+def show(rows: Sequence[Health], *, as_json: bool = False) -> None:
+    """Print them: a table, or JSON."""
+    if as_json:
+        emit([asdict(row) for row in rows])
+    else:
+        Console(highlight=False).print(_table(rows))
+
+
+def _table(rows: Iterable[Health]) -> Table:
+    table = Table("backend", "model", "endpoint", "state")
+    table.add_column("answered", justify="right")
+    table.add_column("latency", justify="right")
+    table.add_column("last error", overflow="fold")
+    for row in rows:
+        table.add_row(
+            row.backend,
+            row.model,
+            row.endpoint_id,
+            Text(row.state, _COLOURS[row.state]),
+            f"{row.answered}/{row.tries}",
+            milliseconds(row.latency),
+            Text(row.last_error or ""),
+        )
+    return table

@@ -1,0 +1,69 @@
+"""The settings that a command works with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from franca.backends import BACKENDS
+from franca.errors import SettingsError
+from franca.settings import Settings
+
+_FIRST = "`franca settings init` writes a first file"
+
+
+def opened(path: Path | None) -> Settings:
+    """The settings in that file, or in the one the environment names; empty where it names none.
+
+    Raises:
+        SettingsError: they cannot be used.
+    """
+    inside = any(name.startswith("FRANCA_") for name in os.environ)
+    return Settings().load(path) if path is not None or inside else Settings()
+
+
+def load(path: Path | None) -> Settings:
+    """The same, and at least one model is enabled in them.
+
+    Raises:
+        SettingsError: there are none, or they cannot be used.
+    """
+    settings = opened(path)
+    if not any(settings.targets()):
+        line = f"nothing to call: give --settings FILE, or name one in FRANCA_SETTINGS; {_FIRST}"
+        raise SettingsError([line if path is None else f"{path}: no model is enabled"])
+    return settings
+
+
+def chosen(settings: Settings, backend: str | None, model: str | None) -> tuple[str, str | None]:
+    """(backend, model) to call where perhaps neither is named.
+
+    That is the settings' first that fits; without settings, a vendor whose key is in the
+    environment. A model of None is the backend's own first.
+
+    Raises:
+        SettingsError: there is none, or nobody can tell whose the model is.
+    """
+    if backend is not None:
+        return backend, model
+    listed = list(settings.targets())
+    for target in listed:
+        if model in (None, target.model):
+            return target.backend, target.model
+    return (_keyed(model) if not listed else _unlisted(model)), model
+
+
+def _keyed(model: str | None) -> str:
+    """The backend whose key is in the environment."""
+    rows = [row for row in BACKENDS.values() if row.key and os.environ.get(row.key)]
+    if not rows:
+        keys = "a vendor's key in the environment (OPENAI_API_KEY, DEEPSEEK_API_KEY, …)"
+        raise SettingsError([f"nothing to call: it takes {keys}, or --settings FILE; {_FIRST}"])
+    fitting = rows if len(rows) == 1 else [r for r in rows if r.default_model]
+    if model is not None and len(rows) > 1:
+        fitting = [row for row in rows if row.default_model == model]
+    return fitting[0].backend.value if fitting else _unlisted(model)
+
+
+def _unlisted(model: str | None) -> str:
+    raise SettingsError([f"model {model}: nothing says whose it is; name its --backend"])
