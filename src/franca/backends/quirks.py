@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 ThinkingForm = Literal[
@@ -38,6 +39,10 @@ class Quirks:
         inline_system: Anthropic's wire: whether a system message may stand among the others (from
             Claude Opus 4.8 on); else it goes out as the user's text, in tags.
         cached_limited: whether tokens read from the prompt cache count against the limits.
+        builtin_tools: how a tool that the vendor runs itself (`web_search`, `web_fetch`,
+            `code_execution`, `file_search`, `mcp`) is asked for: fields of the body, whose lists
+            and objects are joined with what is there. A `${option}` in them is what the caller
+            gives under that name; a field whose option is not given stays away.
     """
 
     max_tokens_field: str = "max_tokens"
@@ -54,6 +59,7 @@ class Quirks:
     url_images: bool = True
     inline_system: bool = True
     cached_limited: bool = True
+    builtin_tools: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def merge(self, **changes: Any) -> Quirks:
         """A copy with the given fields; TypeError names one that does not exist."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from franca.backends import builtin
 from franca.backends.quirks import Quirks
 from franca.types import BackendType
 
@@ -48,6 +49,7 @@ _ROWS = (
             thinking="reasoning_effort",
             developer_role=True,
             unsupported=("top_k",),
+            builtin_tools=builtin.OPENAI,
         ),
         default_model="gpt-5-mini",
     ),
@@ -56,7 +58,12 @@ _ROWS = (
         {"intl": "https://api.anthropic.com"},
         "ANTHROPIC_API_KEY",
         wire=ANTHROPIC_MESSAGES,
-        quirks=Quirks(thinking="anthropic", resend_reasoning="always", cached_limited=False),
+        quirks=Quirks(
+            thinking="anthropic",
+            resend_reasoning="always",
+            cached_limited=False,
+            builtin_tools=builtin.ANTHROPIC,
+        ),
         default_model="claude-sonnet-4-5",
     ),
     Row(
@@ -80,7 +87,7 @@ _ROWS = (
             "intl": "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         },
         "DASHSCOPE_API_KEY",
-        quirks=Quirks(thinking="enable_thinking"),
+        quirks=Quirks(thinking="enable_thinking", builtin_tools=builtin.QWEN),
         default_model="qwen-plus",
     ),
     Row(
@@ -93,6 +100,7 @@ _ROWS = (
             reasoning_field="reasoning",
             think_tags=True,
             unsupported=("logprobs", "top_logprobs", "logit_bias"),
+            builtin_tools=builtin.GROQ,
         ),
         default_model="llama-3.3-70b-versatile",
     ),
@@ -127,15 +135,22 @@ _ROWS = (
         BackendType.ZhiPuAI,
         {"cn": "https://open.bigmodel.cn/api/paas/v4", "intl": "https://api.z.ai/api/paas/v4"},
         "ZHIPUAI_API_KEY",
-        quirks=_THINKING_TYPE.merge(json_schema=False, renamed=(("user", "user_id"),)),
+        quirks=_THINKING_TYPE.merge(
+            json_schema=False, renamed=(("user", "user_id"),), builtin_tools=builtin.ZHIPUAI
+        ),
         default_model="glm-4.6",
     ),
-    Row(BackendType.Baichuan, {"cn": "https://api.baichuan-ai.com/v1"}, "BAICHUAN_API_KEY"),
+    Row(
+        BackendType.Baichuan,
+        {"cn": "https://api.baichuan-ai.com/v1"},
+        "BAICHUAN_API_KEY",
+        quirks=Quirks(builtin_tools=builtin.BAICHUAN),
+    ),
     Row(
         BackendType.StepFun,
         {"cn": "https://api.stepfun.com/v1", "intl": "https://api.stepfun.ai/v1"},
         "STEPFUN_API_KEY",
-        quirks=Quirks(reasoning_field="reasoning"),
+        quirks=Quirks(reasoning_field="reasoning", builtin_tools=builtin.STEPFUN),
     ),
     Row(
         BackendType.XAI,
@@ -148,13 +163,19 @@ _ROWS = (
         BackendType.Ernie,
         {"cn": "https://qianfan.baidubce.com/v2"},
         "QIANFAN_API_KEY",
-        quirks=Quirks(thinking="enable_thinking", max_tokens_field="max_completion_tokens"),
+        quirks=Quirks(
+            thinking="enable_thinking",
+            max_tokens_field="max_completion_tokens",
+            builtin_tools=builtin.ERNIE,
+        ),
     ),
     Row(
         BackendType.Xiaomi,
         {"cn": "https://api.xiaomimimo.com/v1"},
         "XIAOMI_API_KEY",
-        quirks=_THINKING_TYPE.merge(max_tokens_field="max_completion_tokens"),
+        quirks=_THINKING_TYPE.merge(
+            max_tokens_field="max_completion_tokens", builtin_tools=builtin.XIAOMI
+        ),
     ),
     Row(
         BackendType.Local,
@@ -167,7 +188,10 @@ _ROWS = (
         {"intl": "https://openrouter.ai/api/v1"},
         "OPENROUTER_API_KEY",
         quirks=Quirks(
-            thinking="reasoning_object", resend_reasoning="always", reasoning_field="reasoning"
+            thinking="reasoning_object",
+            resend_reasoning="always",
+            reasoning_field="reasoning",
+            builtin_tools=builtin.OPENROUTER,
         ),
     ),
     Row(
@@ -186,7 +210,7 @@ _ROWS = (
         BackendType.Hunyuan,
         {"cn": "https://api.hunyuan.cloud.tencent.com/v1"},
         "HUNYUAN_API_KEY",
-        quirks=Quirks(thinking="enable_thinking"),
+        quirks=Quirks(thinking="enable_thinking", builtin_tools=builtin.HUNYUAN),
     ),
 )
 

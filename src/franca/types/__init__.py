@@ -3,6 +3,7 @@
 Plain slotted dataclasses; this package imports nothing of franca's.
 """
 
+from franca.types.builtin import BuiltinCall, Source
 from franca.types.enums import BackendType, EndpointType, FinishReason, Role
 from franca.types.messages import (
     AudioPart,
@@ -33,6 +34,7 @@ __all__ = [
     "CONTROLS",
     "AudioPart",
     "BackendType",
+    "BuiltinCall",
     "CapabilityPolicy",
     "ChatCompletion",
     "ChatDelta",
@@ -52,6 +54,7 @@ __all__ = [
     "ReasoningPart",
     "RefusalPart",
     "Role",
+    "Source",
     "TextPart",
     "Thinking",
     "ToolCall",

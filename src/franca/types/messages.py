@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from franca.types.builtin import BuiltinCall, Source, find_sources, read_call
 from franca.types.enums import Role
 
 JSON = dict[str, Any]
@@ -24,6 +25,11 @@ class TextPart:
     citations: list[JSON] | None = None
     extra: JSON | None = None
     type: Literal["text"] = "text"
+
+    @property
+    def sources(self) -> list[Source]:
+        """The places that `citations` name, read the same way for every vendor."""
+        return list(find_sources(self.citations))
 
 
 @dataclass(slots=True)
@@ -125,11 +131,20 @@ class RefusalPart:
 
 @dataclass(slots=True)
 class NativePart:
-    """A vendor's own block (its web search, code execution, MCP …), kept whole."""
+    """A vendor's own block (its web search, code execution, MCP …), kept whole.
+
+    It goes back to the wire it came from as it is. What a vendor's tool did is left out on another
+    wire; anything else there is refused, or as `capability_policy` says.
+    """
 
     wire: str
     block: JSON
     type: Literal["native"] = "native"
+
+    @property
+    def call(self) -> BuiltinCall | None:
+        """What a vendor's own tool was asked, or has found; None where the block is of none."""
+        return read_call(self.block)
 
 
 Part = (

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from franca.types.builtin import BuiltinCall, Source, distinct, paired
 from franca.types.enums import FinishReason
-from franca.types.messages import JSON, Part, ToolCall
+from franca.types.messages import JSON, NativePart, Part, TextPart, ToolCall
 
 if TYPE_CHECKING:
     from franca.tokens.prices import Cost
@@ -42,6 +43,26 @@ class _Raw(_Dumps):
         return None if body is None else json.loads(body)
 
 
+class _Parts:
+    """What the parts of an answer tell of the tools that the vendor ran itself."""
+
+    __slots__ = ()
+    parts: list[Part]
+
+    @property
+    def builtin_calls(self) -> list[BuiltinCall]:
+        """The uses of the vendor's own tools, in order, each with its output. Not in `tool_calls`:
+        nobody has to answer them."""
+        native = [part.call for part in self.parts if isinstance(part, NativePart)]
+        return paired(call for call in native if call is not None)
+
+    @property
+    def sources(self) -> list[Source]:
+        """The places that the answer names: those it cites first, then what was found."""
+        cited = [s for part in self.parts if isinstance(part, TextPart) for s in part.sources]
+        return distinct([*cited, *(s for call in self.builtin_calls for s in call.sources)])
+
+
 @dataclass(slots=True)
 class Usage(_Dumps):
     """Tokens as the vendor billed them. None: the vendor did not say, which is not 0.
@@ -67,7 +88,7 @@ class Usage(_Dumps):
 
 
 @dataclass(slots=True)
-class Choice(_Dumps):
+class Choice(_Dumps, _Parts):
     """One answer of several."""
 
     index: int = 0
@@ -82,7 +103,7 @@ class Choice(_Dumps):
 
 
 @dataclass(slots=True)
-class ChatCompletion(_Raw):
+class ChatCompletion(_Raw, _Parts):
     """A model's answer; goes back into `messages` as it is.
 
     The fields of the first choice stand here too. `parts` is the answer in order, with all that

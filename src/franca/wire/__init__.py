@@ -4,6 +4,8 @@ A wire is a module with
 
 - `PATH`: where requests go, below the base URL;
 - `build(request, target) -> dict`: the request's JSON body;
+- `headers(body, request, target) -> dict`: what the body needs in HTTP headers, to lay over the
+  request's own;
 - `parse(body, target) -> ChatCompletion`: a whole reply;
 - `Fold(target)`: a stream, event by event; see `franca.wire.stream.Fold`;
 - `read_request(body) -> list[Message]`: the history of a request of this wire;

@@ -42,6 +42,10 @@ KNOWN_OF_MESSAGE = frozenset({"clear_at", "output_config"})
 INVALID = "INVALID_JSON"
 """Under this name goes the text of arguments that are no JSON object: the wire takes only those."""
 
+_FOREIGN_CITATIONS = frozenset(
+    {"url_citation", "file_citation", "document_citation", "function_citation"}
+)
+"""OpenAI's wire's, which this one refuses."""
 _MAGIC = (("/9j/", "jpeg"), ("R0lGOD", "gif"), ("UklGR", "webp"))
 Refuse = Callable[[str], bool]
 """Says (by the capability policy) whether what the wire cannot carry goes out all the same."""
@@ -84,7 +88,7 @@ def write_blocks(parts: list[Part], target: Target, policy: str) -> list[JSON]:
     """The blocks of the parts that this wire carries, in order.
 
     Left out: an empty text, which the vendor refuses (unless it was in a history of this wire), and
-    a thought of another vendor, which only its own can take back.
+    what only another vendor can take back: its thoughts, what its own tools did.
     """
 
     def allowed(what: str) -> bool:
@@ -219,8 +223,7 @@ def _write(part: Part, allowed: Refuse) -> JSON | None:
             source = {"source": _document_source(part)}
             return {"type": "document", **own_fields(part.extra), **title, **source}
         case NativePart():
-            carried = part.wire == WIRE or allowed(f"a block of {part.wire}")
-            return part.block if carried else None
+            return _write_native(part, allowed)
         case RefusalPart():
             return {"type": "text", "text": part.text} if part.text.strip() else None
         case AudioPart():
@@ -232,9 +235,22 @@ def _write_text(part: TextPart) -> JSON | None:
     if not part.text.strip() and OWN not in (part.extra or {}):
         return None
     block = {"type": "text", **own_fields(part.extra), "text": part.text}
-    if part.citations is not None:
+    if part.citations is not None and all(map(_own_citation, part.citations)):
         block["citations"] = part.citations
     return block
+
+
+def _own_citation(citation: Any) -> bool:
+    return not (isinstance(citation, dict) and citation.get("type") in _FOREIGN_CITATIONS)
+
+
+def _write_native(part: NativePart, allowed: Refuse) -> JSON | None:
+    """What another vendor's own tool did, and another wire's field of a message, stay behind."""
+    if part.wire == WIRE:
+        return part.block
+    if part.call is not None or "type" not in part.block:
+        return None
+    return part.block if allowed(f"a block of {part.wire}") else None
 
 
 def _write_thought(part: ReasoningPart) -> JSON | None:

@@ -1,8 +1,8 @@
 """A call → the body of a request.
 
-The wire's own fields that franca has no parameter for (`mcp_servers`, `container`,
-`context_management`, `cache_control`, `speed` …) go in `extra_body`. `stream_options` says nothing
-here: a stream of this wire always ends with its usage.
+The wire's own fields that franca has no parameter for (`container`, `context_management`,
+`cache_control`, `speed` …) go in `extra_body`. `stream_options` says nothing here: a stream of this
+wire always ends with its usage.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from franca.settings.target import Target
 from franca.types import ChatRequest
 from franca.wire.anthropic_messages.blocks import JSON
 from franca.wire.anthropic_messages.messages import write_messages, write_system
+from franca.wire.builtin import joined, write_builtin
 from franca.wire.policy import invalid, unsupported
 
 LEAST_BUDGET = 1024
@@ -57,6 +58,7 @@ def build(request: ChatRequest, target: Target) -> JSON:
     body["messages"] = write_messages(request.messages, target, policy)
     for name, value in request.params.items():
         _put(name, value, body, request, target)
+    body = _builtin(body, request, target)
     _parallel(body, request)
     if target.quirks.thinking == "anthropic_adaptive" and request.params.get("reasoning_effort"):
         body.setdefault("thinking", {"type": "adaptive"})  # those models' effort starts no thought
@@ -78,6 +80,19 @@ def _put(name: str, value: Any, body: JSON, request: ChatRequest, target: Target
         return
     for field, written in fields.items():
         body[field] = {**body.get(field, {}), **written} if field in _SHARED else written
+
+
+def _builtin(body: JSON, request: ChatRequest, target: Target) -> JSON:
+    """The tools in franca's words (`web_search`, `mcp` …) in the vendor's."""
+    given = body.get("tools")
+    if not given:
+        return body
+    body["tools"], fields = write_builtin(given, request, target)
+    body = joined(body, fields) if fields else body
+    if not body["tools"]:  # all were left out, and with them what there was to choose from
+        del body["tools"]
+        body.pop("tool_choice", None)
+    return body
 
 
 def _limits(body: JSON, request: ChatRequest, target: Target) -> None:

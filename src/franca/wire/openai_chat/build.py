@@ -7,6 +7,7 @@ from typing import Any
 
 from franca.settings.target import Target
 from franca.types import ChatRequest
+from franca.wire.builtin import joined, read_builtin, write_builtin
 from franca.wire.openai_chat.messages import write_messages
 from franca.wire.openai_chat.thinking import write_thinking
 from franca.wire.policy import invalid, refuse, unsupported
@@ -46,12 +47,18 @@ def build(request: ChatRequest, target: Target) -> JSON:
         body[quirks.max_tokens_field] = most
     if (stop := params.get("stop")) is not None:
         body[renamed.get("stop", "stop")] = stop if isinstance(stop, str) else list(stop)
-    _tools(params, body)
+    body = _tools(params, body, request, target)
     write_thinking(params, body, request, target)
     if request.stream:
         body["stream"] = True
         _stream_options(params.get("stream_options"), body, request, target)
     return merged(body, params.get("extra_body"))
+
+
+def headers(body: JSON, request: ChatRequest, target: Target) -> dict[str, str]:
+    """What the body needs in HTTP headers: nothing on this wire."""
+    del body, request, target
+    return {}
 
 
 def merged(body: JSON, more: Mapping[str, Any] | None) -> JSON:
@@ -77,8 +84,8 @@ def _allowed(request: ChatRequest, target: Target) -> JSON:
 
 
 def _cannot(name: str, value: Any, target: Target) -> bool:
-    if name == "tools" and value and target.function_call_available is False:
-        return True
+    if name == "tools" and target.function_call_available is False:
+        return any(read_builtin(tool) is None for tool in value)
     if name == "response_format" and target.response_format_available is False:
         return True
     if name == "n" and value == 1:  # what every vendor does anyway
@@ -97,14 +104,19 @@ def _stream_options(given: Any, body: JSON, request: ChatRequest, target: Target
         body["stream_options"] = given
 
 
-def _tools(params: JSON, body: JSON) -> None:
-    if tools := params.get("tools"):
+def _tools(params: JSON, body: JSON, request: ChatRequest, target: Target) -> JSON:
+    given = params.get("tools") or ()
+    tools, fields = write_builtin(given, request, target)
+    if tools:
         body["tools"] = [write_tool(tool) for tool in tools]
+    body = joined(body, fields) if fields else body
     choice = params.get("tool_choice")
-    if choice is not None:
-        body["tool_choice"] = write_tool_choice(choice)
+    if choice is None or (given and "tools" not in body):  # nothing left to choose from
+        return body
+    body["tool_choice"] = write_tool_choice(choice)
     if isinstance(choice, Mapping) and choice.get("disable_parallel_tool_use"):
         body.setdefault("parallel_tool_calls", False)
+    return body
 
 
 _FUNCTION = ("name", "description", "strict")

@@ -8,13 +8,17 @@ from typing import Any
 
 from franca.settings.target import Target
 from franca.types import ChatCompletion, ChatDelta, NativePart, ReasoningPart, TextPart
+from franca.types.builtin import SEARCH_FIELDS
 from franca.wire.openai_chat import assemble
 from franca.wire.openai_chat.parse import (
     check,
     decode,
+    executed,
     finish,
+    found,
     malformed,
     read_reply,
+    served,
     usage_block,
 )
 from franca.wire.openai_chat.parts import JSON, WIRE, read_detail, read_part
@@ -23,6 +27,7 @@ from franca.wire.think import ThinkSplitter
 
 _NOT_KEPT = frozenset({"choices", "usage", "object", "obfuscation"})
 _PLAIN = frozenset({"content", "role", "refusal", "tool_calls", "reasoning_content", "reasoning"})
+_APART = frozenset({"reasoning_details", "annotations", "executed_tools"})
 _NAMES = ("", "message", "data", "error")
 
 
@@ -66,8 +71,10 @@ class Fold:
             return []
         self._events.append(data)
         try:
-            self._keep(chunk)
+            fresh = self._keep(chunk)
             deltas = self._deltas(chunk)
+            if fresh:
+                deltas = [*self._found(fresh), *deltas]
         except (AttributeError, TypeError, ValueError, KeyError):
             raise malformed("a chunk is not of the wire's form", data, self._target) from None
         for delta in deltas:
@@ -97,13 +104,21 @@ class Fold:
         check(chunk, data, self._target)
         return chunk if name in _NAMES or "choices" in chunk else None
 
-    def _keep(self, chunk: JSON) -> None:
-        top = self._top
+    def _keep(self, chunk: JSON) -> JSON:
+        """Keep the reply's own fields; gives those that are new of what a search has found."""
+        top, fresh = self._top, {}
         for key, value in chunk.items():
             if value is None or key in _NOT_KEPT or top.get(key) == value:
                 continue
             if value != "" or key not in top:
                 top[key] = value
+                if key in SEARCH_FIELDS:
+                    fresh[key] = value
+        return fresh
+
+    def _found(self, fresh: JSON) -> list[ChatDelta]:
+        name, model = self._top.get("id"), self._top.get("model")
+        return [ChatDelta(id=name, model=model, part=part) for part in found(fresh)]
 
     def _deltas(self, chunk: JSON) -> list[ChatDelta]:
         deltas: list[ChatDelta] = []
@@ -141,8 +156,12 @@ class Fold:
         delta.refusal = message.get("refusal") or None
         delta.finish_reason = finish(reason)
         if calls := message.get("tool_calls"):
+            calls = draft.ran.add_calls(calls)
             delta.tool_calls = draft.add_calls(calls, self._top.get("id"), index) or None
         draft.add(raw, message)
+        if tools := message.get("executed_tools"):
+            draft.ran.add_tools(tools)
+        parts += _ran(draft.ran, bool(reason))
         logprobs = raw.get("logprobs")
         if logprobs and any(v is not None for v in logprobs.values()):
             delta.logprobs = logprobs
@@ -193,6 +212,14 @@ class Fold:
         return deltas
 
 
+def _ran(ran: assemble.Ran, last: bool) -> list[NativePart]:
+    """What the vendor's own tools have done since; its tool calls are whole at the end."""
+    if not (ran.tools or ran.calls):
+        return []
+    calls = [served(dict(call)) for call in ran.calls] if last else []
+    return [executed(tool) for tool in ran.whole(last)] + calls
+
+
 def _visible(delta: ChatDelta, parts: list[Any]) -> list[ChatDelta]:
     """The delta, unless nothing is in it, and one for each part more."""
     if parts:
@@ -219,9 +246,9 @@ def _others(message: JSON, parts: list[Any], thought: Any) -> Any:
             parts.append(part)
     if notes := message.get("annotations"):
         parts.append(TextPart("", citations=notes))
-    own = {k: v for k, v in message.items() if k not in _PLAIN and v}
-    own.pop("reasoning_details", None)
-    own.pop("annotations", None)
+    own = {k: v for k, v in message.items() if k not in _PLAIN and k not in _APART and v}
+    parts += found(own)
+    own = {k: v for k, v in own.items() if k not in SEARCH_FIELDS}
     if call := own.pop("function_call", None):
         own.update({"function_call": call} if any(call.values()) else {})
     if own:

@@ -209,6 +209,8 @@ def _blocks(parts: Iterable[Part], target: Target, policy: str) -> list[JSON]:
 
 def _block(part: Part, target: Target, policy: str) -> JSON | None:
     block = write_part(part)
+    if block is None and isinstance(part, NativePart) and part.call is not None:
+        return None  # only its own vendor can take back what its tool did
     if block is None and not isinstance(part, ReasoningPart):
         origin = f" of {part.wire}" if isinstance(part, NativePart) else ""
         why = f"{target.backend} speaks {WIRE}, which cannot carry a part {part.type!r}{origin}"
@@ -274,6 +276,8 @@ def _add_field(fields: JSON, part: Part) -> bool:
             fields.setdefault("images", []).append(write_part(part))
         case NativePart() if part.wire == WIRE and "type" not in part.block:
             fields.update((k, v) for k, v in part.block.items() if k in _TAKEN_BACK)
+            if calls := part.block.get("tool_calls"):
+                fields["tool_calls"] = [*fields.get("tool_calls", ()), *calls]
         case _:
             return False
     return True

@@ -26,6 +26,7 @@ from franca.types import (
     ToolCall,
     Usage,
 )
+from franca.types.builtin import SEARCH_FIELDS
 from franca.wire.failures import failure
 from franca.wire.openai_chat.parts import (
     IMAGES,
@@ -40,7 +41,9 @@ from franca.wire.openai_chat.usage import number, read_usage
 from franca.wire.think import split
 
 _decode = msgspec.json.Decoder().decode
-_TOP = frozenset({"id", "object", "created", "model", "choices", "usage", "obfuscation", "error"})
+_TOP = SEARCH_FIELDS | {
+    "id", "object", "created", "model", "choices", "usage", "obfuscation", "error",
+}  # fmt: skip
 _CHOICE = frozenset(
     {"index", "message", "finish_reason", "native_finish_reason", "logprobs", "usage", "error"}
 )
@@ -151,6 +154,8 @@ def read_reply(data: JSON, target: Target) -> ChatCompletion:
     tags = target.quirks.think_tags
     raws = data["choices"]
     choices = [read_choice(raw, at, name, tags) for at, raw in enumerate(raws)]
+    if choices and data.keys() & SEARCH_FIELDS:
+        choices[0].parts += found(data)
     extra = {k: v for k, v in data.items() if k not in _TOP and v is not None}
     for at, raw in enumerate(raws):
         for key, value in raw.items():
@@ -207,7 +212,7 @@ def read_choice(raw: JSON, at: int, reply_id: str | None, tags: bool) -> Choice:
     if thought:
         reasoning = (reasoning or "") + thought
     refusal = _rest(message, parts)
-    calls = _calls(message, at, reply_id)
+    calls = _calls(message, at, reply_id, parts)
     parts += calls
     reason, native = raw.get("finish_reason"), raw.get("native_finish_reason")
     index = raw.get("index")
@@ -288,9 +293,34 @@ def _rest(message: JSON, parts: list[Part]) -> str | None:
         parts.append(_audio(audio))
     for image in message.get("images") or ():
         parts.append(_image(image))
-    if message.keys() - _MESSAGE and (fields := _fields(message, parts)):
-        parts.append(NativePart(WIRE, fields))
+    if message.keys() - _MESSAGE:
+        fields = _fields(message, parts)
+        parts += [executed(tool) for tool in fields.pop("executed_tools", ())]
+        parts += found(fields)
+        if own := {k: v for k, v in fields.items() if k not in SEARCH_FIELDS}:
+            parts.append(NativePart(WIRE, own))
     return refusal or None
+
+
+def found(fields: JSON) -> list[NativePart]:
+    """What a vendor's search has found, where it lists that in a field of its own."""
+    names = [name for name in fields if name in SEARCH_FIELDS and fields[name]]
+    return [NativePart(WIRE, {name: fields[name]}) for name in names]
+
+
+def executed(tool: JSON) -> NativePart:
+    """A tool that the vendor has run, of Groq's `executed_tools`."""
+    return NativePart(WIRE, {"executed_tools": [tool]})
+
+
+def served(call: JSON) -> NativePart:
+    """A tool call that the vendor has answered itself: it goes back as it came."""
+    return NativePart(WIRE, {"tool_calls": [call]})
+
+
+def is_served(call: JSON) -> bool:
+    """Whether a tool call is none of the caller's: it is of the vendor's own type."""
+    return (call.get("type") or "function") not in _ASKED
 
 
 def _audio(audio: JSON) -> AudioPart:
@@ -326,9 +356,13 @@ def _cites(note: Any) -> bool:
     return isinstance(note, dict) and note.get("type") == "url_citation"
 
 
-def _calls(message: JSON, at: int, reply_id: str | None) -> list[ToolCall]:
+def _calls(message: JSON, at: int, reply_id: str | None, parts: list[Part]) -> list[ToolCall]:
     calls: list[ToolCall] = []
-    for index, raw in enumerate(message.get("tool_calls") or ()):
+    for raw in message.get("tool_calls") or ():
+        if is_served(raw):
+            parts.append(served(raw))
+            continue
+        index = len(calls)
         call = _call(raw, index)
         call.id = call.id or call_id(reply_id, at, index)
         calls.append(call)
@@ -342,12 +376,13 @@ def _calls(message: JSON, at: int, reply_id: str | None) -> list[ToolCall]:
 
 def _call(raw: JSON, index: int) -> ToolCall:
     """A call as the vendor wants it back: the usual form, and its own signatures."""
-    function = raw.get("function")
-    if type(function) is not dict or raw.keys() - {"id", "type", "function", "index"}:
+    function, kind = raw.get("function"), raw.get("type") or "function"
+    plain = kind == "function" and type(function) is dict
+    if not plain or raw.keys() - {"id", "type", "function", "index"}:
         call = read_call({"type": "function", **raw}, index)
         kept = {k: v for k, v in raw.items() if k not in _REMADE}
-        if raw.get("type") == "custom":
-            kept["type"] = "custom"
+        if kind != "function":
+            kept["type"] = kind
         call.extra = kept or None
         return call
     arguments = function.get("arguments")
@@ -356,6 +391,8 @@ def _call(raw: JSON, index: int) -> ToolCall:
     return ToolCall(raw.get("id") or "", function.get("name") or "", arguments, index)
 
 
+_ASKED = frozenset({"function", "custom", "builtin_function"})
+"""The types of calls that the caller answers: Moonshot's `builtin_function` by its arguments."""
 _REMADE = frozenset({"index", "function", "custom", "id", "type"})
 
 
