@@ -101,7 +101,7 @@ def whole(wire: str, reply: Reply) -> JSON:
 def events(wire: str, reply: Reply, body: JSON) -> list[bytes]:
     """The reply as framed events, the wire's own end mark last."""
     if wire == ANTHROPIC:
-        return [frame(wire, event) for event in _anthropic_events(reply)]
+        return [frame(wire, event) for event in anthropic_events(_anthropic_message(reply))]
     usage = bool((body.get("stream_options") or {}).get("include_usage"))
     return [*(frame(wire, e) for e in _openai_chunks(reply, usage)), b"data: [DONE]\n\n"]
 
@@ -314,16 +314,18 @@ def _anthropic_message(reply: Reply) -> JSON:
     }
 
 
-def _anthropic_events(reply: Reply) -> Iterator[JSON]:
-    message = _anthropic_message(reply)
+def anthropic_events(message: JSON) -> Iterator[JSON]:
+    """The events of a whole message's stream."""
+    usage = message.get("usage") or {}
     opened = {**message, "content": [], "stop_reason": None}
-    opened["usage"] = {**message["usage"], "output_tokens": 1}
+    if usage:
+        opened["usage"] = {**usage, "output_tokens": 1}
     yield {"type": "message_start", "message": opened}
     for index, block in enumerate(message["content"]):
         yield from ({**event, "index": index} for event in _anthropic_block(block))
     stop = {"stop_reason": message["stop_reason"], "stop_sequence": None}
-    usage = {"output_tokens": message["usage"]["output_tokens"]}
-    yield {"type": "message_delta", "delta": stop, "usage": usage}
+    counts = {"output_tokens": usage["output_tokens"]} if "output_tokens" in usage else {}
+    yield {"type": "message_delta", "delta": stop, "usage": counts}
     yield {"type": "message_stop"}
 
 
@@ -342,7 +344,8 @@ def _anthropic_deltas(block: JSON) -> Iterator[JSON]:
     elif block["type"] == "thinking":
         thoughts = pieces(block["thinking"])
         yield from ({"type": "thinking_delta", "thinking": piece} for piece in thoughts)
-        yield {"type": "signature_delta", "signature": block["signature"]}
-    else:
+        if block.get("signature"):
+            yield {"type": "signature_delta", "signature": block["signature"]}
+    elif block["type"] == "tool_use":
         arguments = pieces(json.dumps(block["input"]))
         yield from ({"type": "input_json_delta", "partial_json": piece} for piece in arguments)

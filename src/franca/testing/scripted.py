@@ -4,44 +4,50 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, overload
 
-from franca.chat_clients.aio import OpenAIAsyncChatClient
-from franca.chat_clients.client import OpenAIChatClient
+from franca.backends import ANTHROPIC_MESSAGES, BACKENDS
+from franca.chat_clients.aio import AnthropicAsyncChatClient, OpenAIAsyncChatClient
+from franca.chat_clients.client import AnthropicChatClient, OpenAIChatClient
 from franca.chat_clients.prepare import Config, renamed
 from franca.errors import CallError
 from franca.flow.effects import Reply, Send
+from franca.settings.build import make_target
 from franca.settings.target import Endpoint, Target
 from franca.testing import replies
 from franca.testing.rendering import chunk_of, completion_of, deltas_of
+from franca.testing.rendering_anthropic import events_of, message_of
+from franca.testing.seam import Told, areply_of, keys_in_place, reply_of, tapped
 from franca.transport import aio, blocking
-from franca.types import ChatCompletion, ChatDelta, EndpointType, Message
+from franca.types import BackendType, ChatCompletion, ChatDelta, EndpointType, Message
 from franca.wire.stream import StreamReader
 
-Told = str | ChatCompletion | Sequence[str | ChatDelta | Exception]
-Scripted = Told | Exception
+Said = str | ChatCompletion | Sequence[str | ChatDelta | Exception]
+Scripted = Said | Exception
 """A text; a result; an error to raise; or the pieces of a stream, an error among them breaking it.
 
-Each serves `create_completion` and `create_stream` alike. What OpenAI's wire has no place for (a
-signature, a citation) is lost.
+Each serves `create_completion` and `create_stream` alike, of either wire. What the wire has no
+place for (on OpenAI's a signature, a citation) is lost.
 """
 
-_HEADERS = {"content-type": "application/json"}
+_ANTHROPIC = Literal[BackendType.Anthropic, "anthropic"]
 _END = b"data: [DONE]\n\n"
 
 
 @dataclass(slots=True, frozen=True)
 class Call:
-    """A call that a scripted client was asked for.
+    """A call that a script answered.
 
     Args:
         model: the model's name.
         messages: the conversation, in franca's own form.
         params: those that were given.
         stream: whether the answer was to come in pieces.
-        body: the request as it would have gone out, in OpenAI's form.
+        body: the request as it would have gone out, in the wire's own form.
+        backend: the backend's name.
     """
 
     model: str
@@ -49,25 +55,81 @@ class Call:
     params: dict[str, Any]
     stream: bool
     body: dict[str, Any]
+    backend: str = "scripted"
 
 
 class Script:
-    """The answers that are left, and the calls that were made."""
+    """The answers that are left, and the calls that were made.
 
-    def __init__(self, answers: Sequence[Scripted]) -> None:
-        self._answers, self._many = deque(answers), len(answers)
+    Attributes:
+        answers: how many there were in all.
+        calls: what was asked, oldest first.
+    """
+
+    def __init__(self, answers: Sequence[Scripted] = ()) -> None:
+        self._answers: deque[Scripted] = deque()
+        self.answers = 0
         self.calls: list[Call] = []
+        self.add(*answers)
 
-    def take(self, send: Send) -> Scripted:
-        """The next answer. AssertionError where none is left."""
-        request = send.request
-        call = Call(
-            send.target.model, request.messages, request.params, request.stream, {**send.body}
+    def add(self, *answers: Scripted) -> None:
+        """More answers, after those that are left."""
+        self._answers.extend(answers)
+        self.answers += len(answers)
+
+    @property
+    def left(self) -> int:
+        """How many answers no call has asked for."""
+        return len(self._answers)
+
+    def assert_done(self) -> None:
+        """AssertionError where an answer is left, or a call was made that had none."""
+        if len(self.calls) != self.answers:
+            raise AssertionError(
+                f"{len(self.calls)} calls, and the script has {self.answers} answers"
+            )
+
+    def tell(self, send: Send) -> Told | CallError:
+        """The next answer, as its vendor would say it.
+
+        Raises:
+            AssertionError: none is left.
+            Exception: the answer is an error, and not a CallError.
+        """
+        request, target = send.request, send.target
+        self.calls.append(
+            Call(
+                target.model,
+                request.messages,
+                request.params,
+                request.stream,
+                {**send.body},
+                target.backend,
+            )
         )
-        self.calls.append(call)
         if not self._answers:
-            raise AssertionError(f"call {len(self.calls)}, and the script has {self._many} answers")
-        return self._answers.popleft()
+            raise AssertionError(
+                f"call {len(self.calls)}, and the script has {self.answers} answers"
+            )
+        answer = self._answers.popleft()
+        if isinstance(answer, CallError):
+            return answer
+        if isinstance(answer, Exception):
+            raise answer
+        return Told(packets=_stream(answer, send)) if request.stream else _whole(answer, send)
+
+
+@contextmanager
+def use_script(*answers: Scripted) -> Generator[Script]:
+    """Every client of the process gives these answers, one a call, whatever its backend and model,
+    sync and async; a vendor's key that the environment lacks is made up.
+
+    Args:
+        answers: see `Scripted`; one more call than there are raises AssertionError.
+    """
+    script = Script(answers)
+    with keys_in_place(), tapped(script.tell):
+        yield script
 
 
 class _Blocking(blocking.BlockingTransport):
@@ -76,11 +138,7 @@ class _Blocking(blocking.BlockingTransport):
         self._script = script
 
     def _send(self, send: Send) -> Reply | CallError:
-        answer = self._script.take(send)
-        if isinstance(answer, Exception) or not send.request.stream:
-            return _whole(answer, send)
-        handle = blocking.Handle(_nothing, _stream(answer, send))
-        return Reply(200, _HEADERS, handle=handle)
+        return reply_of(self._script.tell(send))
 
 
 class _Async(aio.AsyncTransport):
@@ -89,100 +147,162 @@ class _Async(aio.AsyncTransport):
         self._script = script
 
     async def _send(self, send: Send) -> Reply | CallError:
-        answer = self._script.take(send)
-        if isinstance(answer, Exception) or not send.request.stream:
-            return _whole(answer, send)
-        return Reply(200, _HEADERS, handle=aio.Handle(_anothing, _astream(answer, send)))
+        return areply_of(self._script.tell(send))
 
 
-class ScriptedClient(OpenAIChatClient):
+class _Told:
+    """What a scripted client says of its script."""
+
+    _script: Script
+
+    @property
+    def calls(self) -> list[Call]:
+        """What it was asked, oldest first."""
+        return self._script.calls
+
+    @property
+    def left(self) -> int:
+        """How many answers no call has asked for."""
+        return self._script.left
+
+    def assert_done(self) -> None:
+        """AssertionError where an answer is left, or a call was made that had none."""
+        self._script.assert_done()
+
+
+class ScriptedClient(_Told, OpenAIChatClient):
     """See `scripted_client`."""
 
     def __init__(self, config: Config, script: Script) -> None:
         super().__init__(config, _Blocking(script))
-        self.calls = script.calls
+        self._script = script
 
 
-class ScriptedAsyncClient(OpenAIAsyncChatClient):
+class ScriptedAnthropicClient(_Told, AnthropicChatClient):
+    """See `scripted_client`."""
+
+    def __init__(self, config: Config, script: Script) -> None:
+        super().__init__(config, _Blocking(script))
+        self._script = script
+
+
+class ScriptedAsyncClient(_Told, OpenAIAsyncChatClient):
     """See `scripted_async_client`."""
 
     def __init__(self, config: Config, script: Script) -> None:
         super().__init__(config, _Async(script))
-        self.calls = script.calls
+        self._script = script
 
 
-def scripted_client(*answers: Scripted, model: str = "scripted", **defaults: Any) -> ScriptedClient:
+class ScriptedAnthropicAsyncClient(_Told, AnthropicAsyncChatClient):
+    """See `scripted_async_client`."""
+
+    def __init__(self, config: Config, script: Script) -> None:
+        super().__init__(config, _Async(script))
+        self._script = script
+
+
+@overload
+def scripted_client(
+    *answers: Scripted, backend: _ANTHROPIC, model: str = ..., **defaults: Any
+) -> ScriptedAnthropicClient: ...
+@overload
+def scripted_client(
+    *answers: Scripted, backend: str | None = None, model: str = ..., **defaults: Any
+) -> ScriptedClient: ...
+def scripted_client(
+    *answers: Scripted, backend: str | None = None, model: str = "scripted", **defaults: Any
+) -> ScriptedClient | ScriptedAnthropicClient:
     """A client that gives these answers, one a call, and keeps what it was asked in `.calls`.
 
     Args:
         answers: see `Scripted`; one more call than there are raises AssertionError.
+        backend: whose wire and ways hold; without it OpenAI's wire, and no vendor's ways.
         model: the model's name.
         defaults: parameters that hold unless a call overrides them.
+
+    Raises:
+        ValueError: no such backend.
     """
-    return ScriptedClient(_config(model, defaults), Script(answers))
+    config, script = _config(backend, model, defaults), Script(answers)
+    anthropic = config.wire == ANTHROPIC_MESSAGES
+    return (ScriptedAnthropicClient if anthropic else ScriptedClient)(config, script)
 
 
+@overload
 def scripted_async_client(
-    *answers: Scripted, model: str = "scripted", **defaults: Any
-) -> ScriptedAsyncClient:
+    *answers: Scripted, backend: _ANTHROPIC, model: str = ..., **defaults: Any
+) -> ScriptedAnthropicAsyncClient: ...
+@overload
+def scripted_async_client(
+    *answers: Scripted, backend: str | None = None, model: str = ..., **defaults: Any
+) -> ScriptedAsyncClient: ...
+def scripted_async_client(
+    *answers: Scripted, backend: str | None = None, model: str = "scripted", **defaults: Any
+) -> ScriptedAsyncClient | ScriptedAnthropicAsyncClient:
     """The same for asyncio; see `scripted_client`."""
-    return ScriptedAsyncClient(_config(model, defaults), Script(answers))
+    config, script = _config(backend, model, defaults), Script(answers)
+    anthropic = config.wire == ANTHROPIC_MESSAGES
+    return (ScriptedAnthropicAsyncClient if anthropic else ScriptedAsyncClient)(config, script)
 
 
-def _config(model: str, defaults: dict[str, Any]) -> Config:
-    endpoint = Endpoint("scripted", EndpointType.OpenAI, "http://scripted.invalid/v1")
-    return Config(
-        "scripted", model, renamed((Target("scripted", model, model, endpoint),)), defaults
-    )
+def _config(backend: str | None, model: str, defaults: Mapping[str, Any]) -> Config:
+    name, target = "scripted", None
+    if backend is not None:
+        row = BACKENDS[BackendType(backend.lower())]
+        name, anthropic = row.backend.value, row.wire == ANTHROPIC_MESSAGES
+        kind = EndpointType.Anthropic if anthropic else EndpointType.OpenAI
+        target = make_target(name, model, model, _endpoint(kind))
+    target = target or Target(name, model, model, _endpoint(EndpointType.OpenAI))
+    return Config(name, model, renamed((target,)), defaults)
 
 
-def _whole(answer: Scripted, send: Send) -> Reply | CallError:
-    if isinstance(answer, CallError):
-        return answer
-    if isinstance(answer, Exception):
-        raise answer
+def _endpoint(kind: EndpointType) -> Endpoint:
+    return Endpoint("scripted", kind, "http://scripted.invalid/v1")
+
+
+def _whole(answer: Said, send: Send) -> Told | CallError:
+    target = send.target
     if isinstance(answer, str):
-        reply = replies.whole(send.target.wire, replies.compose(send.body, answer))
-    elif isinstance(answer, ChatCompletion):
-        reply = completion_of(answer, send.target.model)
-    else:
-        reader = StreamReader(send.target)
+        reply = replies.whole(target.wire, replies.compose(send.body, answer))
+        return Told(body=json.dumps(reply).encode())
+    if not isinstance(answer, ChatCompletion):
+        reader = StreamReader(target)
         try:
             for packet in _stream(answer, send):
                 reader.feed(packet)
         except CallError as error:
             return error
-        reply = completion_of(reader.result(), send.target.model)
-    return Reply(200, _HEADERS, json.dumps(reply).encode())
+        answer = reader.result()
+    anthropic = target.wire == ANTHROPIC_MESSAGES
+    reply = message_of(answer, target) if anthropic else completion_of(answer, target.model)
+    return Told(body=json.dumps(reply).encode())
 
 
-def _stream(answer: Told, send: Send) -> Iterator[bytes]:
+def _stream(answer: Said, send: Send) -> Iterator[bytes]:
+    target, wire = send.target, send.target.wire
     if isinstance(answer, str):
-        reply = replies.compose(send.body, answer)
-        yield from replies.events(send.target.wire, reply, send.body)
+        yield from replies.events(wire, replies.compose(send.body, answer), send.body)
         return
-    pieces = deltas_of(answer) if isinstance(answer, ChatCompletion) else answer
+    if wire != ANTHROPIC_MESSAGES:
+        events = (chunk_of(delta, target.model) for delta in _deltas(answer))
+    elif isinstance(answer, ChatCompletion):
+        events = replies.anthropic_events(message_of(answer, target))
+    else:
+        events = events_of(_deltas(answer), target.model)
+    yield from (replies.frame(wire, event) for event in events)
+    if wire != ANTHROPIC_MESSAGES:
+        yield _END
+
+
+def _deltas(answer: ChatCompletion | Sequence[str | ChatDelta | Exception]) -> Iterator[ChatDelta]:
+    """The pieces as deltas, with an end for those that have none; raises the error among them."""
     finished = False
-    for piece in pieces:
+    for piece in deltas_of(answer) if isinstance(answer, ChatCompletion) else answer:
         if isinstance(piece, Exception):
             raise piece
         delta = ChatDelta(content=piece) if isinstance(piece, str) else piece
         finished = finished or delta.finish_reason is not None
-        yield replies.frame(send.target.wire, chunk_of(delta, send.target.model))
+        yield delta
     if not finished:
-        last = ChatDelta(finish_reason="stop")
-        yield replies.frame(send.target.wire, chunk_of(last, send.target.model))
-    yield _END
-
-
-async def _astream(answer: Told, send: Send) -> AsyncIterator[bytes]:
-    for packet in _stream(answer, send):
-        yield packet
-
-
-def _nothing() -> None:
-    """Nothing is open that could be closed."""
-
-
-async def _anothing() -> None:
-    """Nothing is open that could be closed."""
+        yield ChatDelta(finish_reason="stop")

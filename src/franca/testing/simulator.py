@@ -47,7 +47,7 @@ class Simulator:
         default: Scripted | None = None,
         record: bool = True,
     ) -> None:
-        self.api_key, self.default = api_key, default
+        self.api_key, self.default, self._first = api_key, default, default
         self.requests: list[Received] = []
         self.count = 0
         self._port, self._record = port, record
@@ -77,6 +77,32 @@ class Simulator:
     def script(self, *answers: Scripted) -> None:
         """Adds answers, given first come, first served; then `default` holds again."""
         self._script.extend(answers)
+
+    @property
+    def left(self) -> int:
+        """How many scripted answers no request has asked for."""
+        return len(self._script)
+
+    def assert_done(self) -> None:
+        """AssertionError where a scripted answer is left."""
+        if self._script:
+            raise AssertionError(
+                f"{self.left} scripted answers are left after {self.count} requests"
+            )
+
+    def reset(self) -> None:
+        """Forgets script and requests, and breaks what it is still answering; idle connections
+        stay."""
+        self._script.clear()
+        self.requests, self.count, self.default = [], 0, self._first
+        loop = self._loop
+        if loop is not None:
+            asyncio.run_coroutine_threadsafe(self._break(), loop).result()
+
+    async def _break(self) -> None:
+        for connection in list(self._open):
+            if connection.busy:
+                connection.transport.abort()
 
     def start(self) -> None:
         """Listens; after a `stop` on the same port. OSError where the port is taken."""

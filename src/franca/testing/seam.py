@@ -1,0 +1,164 @@
+"""The seam between franca and the network, where a test can stand: for every client of the process,
+sync and async, whenever it was made and whatever it was given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest import mock
+
+from franca.backends import BACKENDS
+from franca.errors import CallError
+from franca.flow.effects import Reply, Send
+from franca.transport.aio import AsyncTransport
+from franca.transport.aio import Handle as AsyncHandle
+from franca.transport.blocking import BlockingTransport, Handle
+
+STAND_IN = "franca-testing-stand-in"
+"""The key in the environment of those who have none."""
+
+
+@dataclass(slots=True)
+class Told:
+    """A vendor's reply: its `body`, or, of an accepted streaming request, its `packets`."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
+    body: bytes = b""
+    packets: Iterable[bytes] | None = None
+
+
+Ask = Callable[[Send], Send | Told | CallError]
+"""What goes out in place of a request, or what is told at once."""
+Hear = Callable[[Send, Told], None]
+"""Is told of each reply that came, a stream's once it is over."""
+
+
+@contextmanager
+def tapped(ask: Ask, hear: Hear | None = None) -> Generator[None]:
+    """Everything that this process's clients send goes by `ask`, and what they get by `hear`."""
+    below, abelow = BlockingTransport._send, AsyncTransport._send
+
+    def send(self: BlockingTransport, wanted: Send) -> Reply | CallError:
+        step = ask(wanted)
+        if not isinstance(step, Send):
+            return reply_of(step)
+        reply = below(self, step)
+        return reply if hear is None else _heard(step, reply, hear)
+
+    async def asend(self: AsyncTransport, wanted: Send) -> Reply | CallError:
+        step = ask(wanted)
+        if not isinstance(step, Send):
+            return areply_of(step)
+        reply = await abelow(self, step)
+        return reply if hear is None else _aheard(step, reply, hear)
+
+    patched = mock.patch.object
+    with patched(BlockingTransport, "_send", send), patched(AsyncTransport, "_send", asend):
+        yield
+
+
+@contextmanager
+def keys_in_place() -> Generator[None]:
+    """A stand-in for each vendor's key that the environment lacks, so that clients can be made."""
+    keys = [row.key for row in BACKENDS.values() if row.key]
+    with mock.patch.dict(os.environ, {key: STAND_IN for key in keys if not os.environ.get(key)}):
+        yield
+
+
+def reply_of(told: Told | CallError) -> Reply | CallError:
+    """A reply as the blocking driver has it."""
+    if isinstance(told, CallError) or told.packets is None:
+        return told if isinstance(told, CallError) else Reply(told.status, told.headers, told.body)
+    return Reply(told.status, told.headers, handle=Handle(_nothing, iter(told.packets)))
+
+
+def areply_of(told: Told | CallError) -> Reply | CallError:
+    """A reply as the asyncio driver has it; to be called in a running loop."""
+    if isinstance(told, CallError) or told.packets is None:
+        return reply_of(told)
+    handle = AsyncHandle(_anothing, _alate(iter(told.packets)))
+    return Reply(told.status, told.headers, handle=handle)
+
+
+def _heard(send: Send, reply: Reply | CallError, hear: Hear) -> Reply | CallError:
+    if isinstance(reply, CallError) or reply.handle is None:
+        _tell(send, reply, hear)
+        return reply
+    inner, once = reply.handle, _Once(send, reply, hear)
+
+    def close() -> None:
+        inner.close()
+        once.over()
+
+    def chunks() -> Iterator[bytes]:
+        for chunk in inner.chunks:
+            yield once.keep(chunk)
+        once.over()
+
+    return Reply(reply.status, reply.headers, handle=Handle(close, chunks()))
+
+
+def _aheard(send: Send, reply: Reply | CallError, hear: Hear) -> Reply | CallError:
+    if isinstance(reply, CallError) or reply.handle is None:
+        _tell(send, reply, hear)
+        return reply
+    inner, once = reply.handle, _Once(send, reply, hear)
+
+    async def close() -> None:
+        await inner.close()
+        once.over()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        async for chunk in inner.chunks:
+            yield once.keep(chunk)
+        once.over()
+
+    return Reply(reply.status, reply.headers, handle=AsyncHandle(close, chunks()))
+
+
+class _Once:
+    """A stream's packets, kept until it is over: read to the end, or closed."""
+
+    __slots__ = ("_hear", "_packets", "_reply", "_send")
+
+    def __init__(self, send: Send, reply: Reply, hear: Hear) -> None:
+        self._send, self._reply = send, reply
+        self._hear: Hear | None = hear
+        self._packets: list[bytes] = []
+
+    def keep(self, packet: bytes) -> bytes:
+        self._packets.append(packet)
+        return packet
+
+    def over(self) -> None:
+        hear, self._hear = self._hear, None
+        if hear is not None:
+            reply = self._reply
+            hear(self._send, Told(reply.status, reply.headers, packets=self._packets))
+
+
+def _tell(send: Send, reply: Reply | CallError, hear: Hear) -> None:
+    """Tell of a whole reply; an SDK makes an error of a refusal, and of a network's failure."""
+    if isinstance(reply, Reply):
+        hear(send, Told(reply.status, reply.headers, reply.body))
+    elif reply.status_code is not None:
+        wait = reply.retry_after
+        headers = {} if wait is None else {"retry-after": f"{wait:g}"}
+        hear(send, Told(reply.status_code, headers, reply.body or b""))
+
+
+async def _alate(packets: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for packet in packets:
+        yield packet
+
+
+def _nothing() -> None:
+    """Nothing is open that could be closed."""
+
+
+async def _anothing() -> Any:
+    """Nothing is open that could be closed."""
