@@ -193,10 +193,11 @@ def main() -> None:
             say(f"{prompt.billed:6} {off:+7.1%}  {prompt.model}  {prompt.case[:90]}")
     if each is None:
         for vendor, offs in sorted(vendors.items(), key=lambda item: -len(item[1])):
-            say(_line(vendor, offs))
+            say(line(vendor, offs))
 
 
-def _line(vendor: str, offs: list[float]) -> str:
+def line(vendor: str, offs: list[float]) -> str:
+    """The distribution of a vendor's errors."""
     sizes = [abs(off) for off in offs]
     ninth = quantiles(sizes, n=10)[8] if len(sizes) > 1 else sizes[0]
     return (

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -16,10 +17,15 @@ import pytest
 from corpus import records
 from random_texts import BLOCK, random_texts
 
+from franca.tokens.counting import text_tokens
 from franca.tokens.engine import count
+from franca.tokens.families import FAMILIES
 
 HERE = Path(__file__).parent
 KNOWN = json.loads((HERE / "token_counts.json").read_text("utf-8"))
+TEXTS, OWN = json.loads((HERE / "estimates.json").read_text("utf-8")).values()
+LARGE = ("deepseek_v3", "qwen3", "glm4", "kimi")  # byte-level, of 128,000 tokens and more
+GUESSED = ("step", "minimax", "hunyuan", "doubao")
 ENOUGH = 6  # fewer prompts of a vendor say nothing about it
 WHEELS = os.environ.get("FRANCA_TOKEN_WHEELS")
 
@@ -58,6 +64,27 @@ def test_every_text_of_the_corpus_counts_as_the_reference_counts_it() -> None:
         assert [text for text in found if count(vocabulary, text) != expected(text)] == []
 
 
+@pytest.mark.parametrize("kind", TEXTS)
+@pytest.mark.parametrize("name", OWN)
+def test_an_estimate_is_high_and_by_a_tenth_at_most(
+    name: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Against what scripts/token_estimates.py had other engines count."""
+    ours = sum(text_tokens(text, FAMILIES[name]) for text in TEXTS[kind])
+    off = ours / sum(OWN[name][kind]) - 1
+    with capsys.disabled():
+        sys.stdout.write(f"\n{name:11} {kind:8} {off:+.1%}\n")
+    assert 0 <= off <= 0.1
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+@pytest.mark.parametrize("name", GUESSED)
+def test_a_guess_is_above_what_its_like_are_known_to_count(name: str, kind: str) -> None:
+    ours = sum(text_tokens(text, FAMILIES[name]) for text in TEXTS[kind])
+    known = [sum(count(vocabulary, text) for text in TEXTS[kind]) for vocabulary in LARGE]
+    assert max(known) <= ours <= 1.13 * min(known)
+
+
 def distribution() -> Iterator[tuple[str, list[float]]]:
     vendors: dict[str, list[float]] = defaultdict(list)
     for prompt in billed.prompts():
@@ -65,8 +92,11 @@ def distribution() -> Iterator[tuple[str, list[float]]]:
     yield from vendors.items()
 
 
-def test_message_counts_agree_with_the_bills() -> None:
+def test_message_counts_agree_with_the_bills(capsys: pytest.CaptureFixture[str]) -> None:
     offs = dict(distribution())
+    with capsys.disabled():
+        lines = [billed.line(vendor, off) for vendor, off in offs.items()]
+        sys.stdout.write("\n" + "\n".join(lines) + "\n")
     middles = {vendor: median(map(abs, off)) for vendor, off in offs.items() if len(off) >= ENOUGH}
     assert len(middles) >= 8
     assert {vendor: middle for vendor, middle in middles.items() if middle > 0.03} == {}

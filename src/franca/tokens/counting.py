@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from math import ceil
+from string import ascii_uppercase, punctuation
 
-from franca.tokens.engine import count, weigh
-from franca.tokens.families import Backend, Family, family_of
+from franca.tokens.engine import PIECE, count, valid
+from franca.tokens.families import Backend, Estimate, Family, family_of
 
 __all__ = ["Backend", "count_tokens", "get_token_counts", "text_tokens"]
 
 _KEPT = 16_384
+_CAPITALS, _SIGNS = ascii_uppercase.encode(), punctuation.encode()
 _known: dict[tuple[str, int, int], int] = {}
 
 
@@ -41,7 +43,20 @@ def text_tokens(text: str, family: Family) -> int:
 
 
 def _count(text: str, family: Family) -> int:
-    if family.scale is None:
-        return count(family.vocabulary, text)
-    tokens, rare = weigh(family.vocabulary, text)
-    return ceil(tokens * family.scale + rare * family.rare)
+    tokens, weights = count(family.vocabulary, text), family.estimate
+    if weights is None:
+        return tokens
+    pieces = (text[at : at + PIECE] for at in range(0, len(text), PIECE))
+    return max(0, ceil(tokens * weights.tokens + sum(_beside(piece, weights) for piece in pieces)))
+
+
+def _beside(text: str, weights: Estimate) -> float:
+    """What an estimate adds to the tokens."""
+    raw = valid(text).encode()
+    size = len(raw)
+    return (
+        weights.wide * (size - len(text)) / 2
+        + weights.capitals * (size - len(raw.translate(None, _CAPITALS)))
+        + weights.signs * (size - len(raw.translate(None, _SIGNS)))
+        + weights.chars * len(text)
+    )

@@ -11,8 +11,6 @@ from franca.tokens.vocabulary import PACKED, ranks
 
 PIECE = 1 << 18
 """Characters that the engine is given at once: what it holds beside the text is bounded by this."""
-RARE = 50_000
-"""Vocabularies number their tokens by frequency; from this id on a token is rare."""
 
 Ids = list[int] | memoryview
 _SEAM = re.compile(r"(?<=[A-Za-z一-龥])(?=[ \n。，])")
@@ -28,15 +26,6 @@ _COMPOSED = frozenset({"qwen3", "qwen35"})
 def count(vocabulary: str, text: str) -> int:
     """How many tokens the text has; special tokens spelt out in it are ordinary text."""
     return sum(map(len, _encoded(vocabulary, text)))
-
-
-def weigh(vocabulary: str, text: str) -> tuple[int, int]:
-    """As `count`, and how many of the tokens are rare ones."""
-    total = rare = 0
-    for ids in _encoded(vocabulary, text):
-        total += len(ids)
-        rare += sum(map(RARE.__le__, ids))
-    return total, rare
 
 
 def _encoded(vocabulary: str, text: str) -> Iterator[Ids]:

@@ -1,7 +1,7 @@
 """Which model counts how: a row a family, a pattern of names a line. Data.
 
-Vocabularies are the vendors' own, as splintr carries them; an estimate's `scale` is fitted to the
-billed prompt tokens of the wire corpus where it has the vendor. docs/tokens.md says which is which.
+Vocabularies are the vendors' own, as splintr carries them. docs/tokens.md says what the weights of
+the estimates are fitted to, and which of them are guesses.
 """
 
 from __future__ import annotations
@@ -22,23 +22,37 @@ _PATCHES = Picture("patches", base=2, unit=32, most=2560)
 
 
 @dataclass(slots=True, frozen=True)
+class Estimate:
+    """The weights of what is seen of a text, whose sum is its count.
+
+    Args:
+        tokens: of each token in the family's vocabulary, which is another's then.
+        wide: of each character beyond ASCII: by the bytes it has in UTF-8 above one, two being one.
+        capitals, signs, chars: of each ASCII capital, ASCII sign, character.
+    """
+
+    tokens: float = 1.0
+    wide: float = 0.0
+    capitals: float = 0.0
+    signs: float = 0.0
+    chars: float = 0.0
+
+
+@dataclass(slots=True, frozen=True)
 class Family:
     """Models that count alike.
 
     Args:
         vocabulary: splintr's name of it.
         form: what stands around the texts.
-        scale, rare: an estimate is the vocabulary's count times `scale`, and `rare` for each token
-            that is a rare one there, since smaller vocabularies split those. None: the vocabulary
-            is the model's own.
+        estimate: None: the vocabulary is the model's own.
         picture: the rule for pictures. sound: tokens a second of audio. page: tokens a page of PDF.
     """
 
     name: str
     vocabulary: str
     form: Form = forms.OTHER
-    scale: float | None = None
-    rare: float = 0
+    estimate: Estimate | None = None
     picture: Picture = _PATCHES
     sound: float = 25
     page: int = 1500
@@ -46,7 +60,7 @@ class Family:
     @property
     def exact(self) -> bool:
         """Whether a text's count is the model's own."""
-        return self.scale is None
+        return self.estimate is None
 
 
 def _tiles(base: int, each: int) -> Picture:
@@ -57,7 +71,16 @@ def _patches(each: float, most: int = 1536) -> Picture:
     return Picture("patches", each=each, unit=32, most=most)
 
 
-_O200K = "o200k_base"
+_O200K, _DEEPSEEK = "o200k_base", "deepseek_v3"
+_CLAUDE = Estimate(1.34, wide=0.42, capitals=0.06, signs=0.16, chars=-0.06)
+_CLAUDE_NEW = Estimate(1.08, wide=0.45, capitals=0.42, signs=0.33, chars=0.06)
+_YI = Estimate(1.06, wide=0.05, capitals=0.12, signs=0.38)
+_BAICHUAN = Estimate(1.08, wide=-0.02, capitals=0.12, signs=0.34)
+_CHINESE = Estimate(1.03, wide=0.03)
+"""Above what the large vocabularies of Qwen, GLM, Kimi and DeepSeek count of any kind of text."""
+_WESTERN = Estimate(1.03, wide=0.35)
+"""The same with Llama 3's among them, which has less of Chinese."""
+_NOVA_TEXT = Estimate(1.0, wide=0.35)
 _AREA = Picture("area", unit=750, edge=1568, most=1600)
 _AREA_NEW = Picture("area", unit=750, edge=2576, most=4784)
 _CROPS = Picture("crops", each=258)
@@ -79,41 +102,41 @@ _ROWS = (
     Family("o-series", _O200K, forms.GPT_5, picture=_tiles(75, 150)),
     Family("o4-mini", _O200K, forms.GPT_5, picture=_patches(1.72)),
     Family("gpt-oss", _O200K, forms.GPT_OSS),
-    Family("claude", _O200K, forms.CLAUDE, 1.03, 0.8, _AREA, page=2500),
-    Family("claude-4", _O200K, forms.CLAUDE_4, 1.03, 0.8, _AREA, page=2500),
-    Family("claude-4.7", _O200K, forms.CLAUDE, 1.34, 0.8, _AREA_NEW, page=3500),
+    Family("claude", _DEEPSEEK, forms.CLAUDE, _CLAUDE, _AREA, page=2500),
+    Family("claude-4", _DEEPSEEK, forms.CLAUDE_4, _CLAUDE, _AREA, page=2500),
+    Family("claude-4.7", _DEEPSEEK, forms.CLAUDE, _CLAUDE_NEW, _AREA_NEW, page=3500),
     Family("gemini-2", "gemma4", forms.GEMINI_WORDS, picture=_CROPS, sound=32, page=258),
     Family("gemini-2.5", "gemma4", forms.GEMINI, picture=_CROPS, sound=32, page=258),
     Family("gemini-3", "gemma4", forms.GEMINI_3, picture=_GEMINI_3, sound=32, page=560),
     Family("gemma", "gemma4", forms.GEMMA, picture=Picture("fixed", 258)),
     Family("gemma-2", "gemma2", forms.GEMMA),
-    Family("nova-2", _O200K, forms.NOVA_2, 1.0, 0.5, _NOVA),
-    Family("nova", _O200K, forms.NOVA, 1.0, 0.5, _NOVA),
-    Family("deepseek-4", "deepseek_v3", forms.DEEPSEEK_4),
-    Family("deepseek-r1", "deepseek_v3", forms.DEEPSEEK_R1),
-    Family("deepseek", "deepseek_v3", forms.DEEPSEEK),
+    Family("nova-2", _DEEPSEEK, forms.NOVA_2, _NOVA_TEXT, _NOVA),
+    Family("nova", _DEEPSEEK, forms.NOVA, _NOVA_TEXT, _NOVA),
+    Family("deepseek-4", _DEEPSEEK, forms.DEEPSEEK_4),
+    Family("deepseek-r1", _DEEPSEEK, forms.DEEPSEEK_R1),
+    Family("deepseek", _DEEPSEEK, forms.DEEPSEEK),
     Family("qwen-3.5", "qwen35", forms.QWEN),
     Family("qwen", "qwen3", forms.QWEN),
     Family("glm", "glm4", forms.GLM),
-    Family("glm-5", "glm4", forms.GLM_5, 1.0),
+    Family("glm-5", "glm4", forms.GLM_5, Estimate()),
     Family("kimi", "kimi", forms.KIMI),
-    Family("llama-2", "mistral_v1", forms.OTHER, 1.05),
+    Family("llama-2", "mistral_v1", forms.OTHER, Estimate(1.05)),
     Family("llama-3", "llama3", forms.LLAMA_3),
-    Family("llama-4", _O200K, forms.LLAMA_4, 1.03),
-    Family("llama-4-groq", _O200K, forms.LLAMA_4_GROQ, 1.03),
+    Family("llama-4", _O200K, forms.LLAMA_4, Estimate(1.03)),
+    Family("llama-4-groq", _O200K, forms.LLAMA_4_GROQ, Estimate(1.03)),
     Family("mistral", "mistral_v3", forms.MISTRAL, picture=_PIXTRAL),
     Family("mistral-small", "mistral_v3", forms.MISTRAL_SMALL, picture=_PIXTRAL),
     Family("mistral-7b", "mistral_v2", forms.MISTRAL),
-    Family("minimax", _O200K, forms.MINIMAX, 1.05),
+    Family("minimax", _DEEPSEEK, forms.MINIMAX, _CHINESE),
     Family("phi-4", "phi4"),
-    Family("step", "deepseek_v3", forms.OTHER, 1.05),
-    Family("grok", _O200K, forms.OTHER, 1.03, 0.4, _GROK),
-    Family("ernie", _O200K, forms.OTHER, 1.1),
-    Family("yi", _O200K, forms.OTHER, 1.05, 0.5),
-    Family("baichuan", _O200K, forms.OTHER, 1.1),
-    Family("hunyuan", _O200K, forms.OTHER, 1.08),
-    Family("doubao", _O200K, forms.OTHER, 1.08),
-    Family("other", _O200K, forms.OTHER, 1.0),
+    Family("step", _DEEPSEEK, forms.OTHER, _CHINESE),
+    Family("grok", _DEEPSEEK, forms.OTHER, _WESTERN, _GROK),
+    Family("ernie", _DEEPSEEK, forms.OTHER, _BAICHUAN),
+    Family("yi", _DEEPSEEK, forms.OTHER, _YI),
+    Family("baichuan", _DEEPSEEK, forms.OTHER, _BAICHUAN),
+    Family("hunyuan", _DEEPSEEK, forms.OTHER, _CHINESE),
+    Family("doubao", _DEEPSEEK, forms.OTHER, _CHINESE),
+    Family("other", _O200K, forms.OTHER, Estimate()),
 )
 FAMILIES = {row.name: row for row in _ROWS}
 """By name."""

@@ -54,10 +54,10 @@ GPT_4O = Form(
 GPT_5 = replace(GPT_4O, base=2, call=7, result=6, tools=10, tools_chat=77, tool=5, tool_scale=0.95)
 GPT_OSS = replace(GPT_5, base=66, tools_chat=0)
 CLAUDE = Form(
-    base=4.5, message=2, call=46, result=4, tools=492, tool=-3, tool_scale=1.15, forced=85,
-    schema=150, schema_scale=1, thinking=29, reasoning=True,
+    base=4.5, message=2, call=46, result=4, tools=497, tool=-1, tool_scale=0.91, forced=85,
+    schema=150, schema_scale=0.75, thinking=29, reasoning=True,
 )  # fmt: skip
-CLAUDE_4 = replace(CLAUDE, tools=318, tool=4, tool_scale=1)
+CLAUDE_4 = replace(CLAUDE, tools=318, tool=0, tool_scale=0.85)
 GEMINI = Form(base=1, message=0, call=3, result=3, tools=0, tool=-4, tool_scale=0.8)
 GEMINI_3 = replace(GEMINI, tool=-17.5, tool_scale=1.08)
 GEMINI_WORDS = replace(GEMINI, base=0, tool=0, call=-4, result=0, tool_scale=1, tool_style="words")

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -215,5 +216,9 @@ def test_the_documentation_lists_every_family() -> None:
 
 
 def _how(row: Family) -> str:
-    rare = f" + {row.rare:g} rare" if row.rare else ""
-    return "own" if row.scale is None else f"{row.scale:g}{rare}"
+    """`1.08 tokens + 0.42 capitals - …`"""
+    if row.estimate is None:
+        return "own"
+    terms = [(getattr(row.estimate, f.name), f.name) for f in fields(row.estimate)]
+    told = " ".join(f"{'-+'[w > 0]} {abs(w):g} {name}" for w, name in terms if w)
+    return told.removeprefix("+ ")
