@@ -30,6 +30,8 @@ _KINDS = {
     "mcp_call": "mcp",
     "mcp_list_tools": "mcp",
 }
+BUILTIN_WORDS = frozenset(_KINDS) | frozenset(_KINDS.values())
+"""The names under which vendors run tools of their own."""
 _FINDS = frozenset({"web_search", "web_fetch", "file_search"})
 _HEAD = frozenset({"id", "index", "type", "name", "arguments", "input", "server_label"})
 

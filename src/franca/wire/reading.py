@@ -16,6 +16,7 @@ _OPENAI_BLOCKS = frozenset({
 _ANTHROPIC_BLOCKS = frozenset({
     "image", "document", "tool_use", "tool_result", "redacted_thinking", "server_tool_use",
     "mcp_tool_use", "search_result", "container_upload", "compaction",
+    "mcp_tool_listing",
 })  # fmt: skip
 _ANTHROPIC = "anthropic-messages"
 _OPENAI = "openai-chat"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from itertools import takewhile
 from typing import Any
 
 from franca.types import ToolCallDelta
-from franca.wire.openai_chat.parse import call_id, is_served
+from franca.wire.openai_chat.parse import call_id
 from franca.wire.openai_chat.parts import JSON
+from franca.wire.openai_chat.ran import Ran
 
 _JOINED = ("content", "reasoning_content", "reasoning", "refusal")
 _OWN = frozenset({"delta", "message", "index", "finish_reason"})
 _APART = frozenset({"tool_calls", "executed_tools"})
-_ASKED = frozenset({"id", "index", "type", "name", "arguments"})
-"""The fields of a tool's use that are there before it is done."""
 _DETAIL_JOINED = ("text", "summary")
 
 
@@ -115,65 +113,6 @@ class Draft:
             message["executed_tools"] = self.ran.tools
         return {**self.choice, "index": index, "message": message,
                 "finish_reason": self.finish_reason}  # fmt: skip
-
-
-class Ran:
-    """What the vendor has run itself: Groq's `executed_tools`, and tool calls of its own types."""
-
-    __slots__ = ("_shown", "calls", "tools")
-
-    def __init__(self) -> None:
-        self.calls: list[JSON] = []
-        self.tools: list[JSON] = []
-        self._shown = 0
-
-    def add_tools(self, pieces: list[JSON]) -> None:
-        """Pieces of `executed_tools`: first the call, later what came of it."""
-        for piece in pieces:
-            _grow(self.tools, piece)
-
-    def add_calls(self, pieces: list[JSON]) -> list[JSON]:
-        """Of pieces of tool calls, takes the vendor's own; gives those that the caller answers."""
-        others = []
-        for piece in pieces:
-            if is_served(piece) or _use(self.calls, piece) is not None:
-                _grow(self.calls, piece)
-            else:
-                others.append(piece)
-        return others
-
-    def whole(self, last: bool) -> list[JSON]:
-        """The tools not given yet, up to the first without its outcome; at the `last`, all."""
-        new = self.tools[self._shown :]
-        if not last:
-            new = list(takewhile(_has_outcome, new))
-        self._shown += len(new)
-        return [dict(tool) for tool in new]
-
-
-def _has_outcome(tool: JSON) -> bool:
-    return any(tool[field] for field in tool.keys() - _ASKED)
-
-
-def _use(uses: list[JSON], piece: JSON) -> JSON | None:
-    """The one of `uses` that the piece belongs to: by its id, or where it has none, its index."""
-    name = "id" if piece.get("id") else "index"
-    key = piece.get(name)
-    return next((use for use in uses if use.get(name) == key), None) if key is not None else None
-
-
-def _grow(uses: list[JSON], piece: JSON) -> None:
-    """Put what the piece says into its place; what it leaves empty stays."""
-    use = _use(uses, piece)
-    if use is None:
-        uses.append(dict(piece))
-        return
-    for field, value in piece.items():
-        old = use.get(field)
-        if isinstance(old, dict) and isinstance(value, dict):
-            use[field] = {**old, **{k: v for k, v in value.items() if v}}
-        elif value or field not in use:
-            use[field] = value
 
 
 class _Call:

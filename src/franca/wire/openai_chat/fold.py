@@ -13,15 +13,13 @@ from franca.wire.openai_chat import assemble
 from franca.wire.openai_chat.parse import (
     check,
     decode,
-    executed,
     finish,
-    found,
     malformed,
     read_reply,
-    served,
     usage_block,
 )
 from franca.wire.openai_chat.parts import JSON, WIRE, read_detail, read_part
+from franca.wire.openai_chat.ran import found
 from franca.wire.openai_chat.usage import read_usage
 from franca.wire.think import ThinkSplitter
 
@@ -161,7 +159,8 @@ class Fold:
         draft.add(raw, message)
         if tools := message.get("executed_tools"):
             draft.ran.add_tools(tools)
-        parts += _ran(draft.ran, bool(reason))
+        if draft.ran.tools or draft.ran.calls:
+            parts += draft.ran.whole(last=bool(reason))
         logprobs = raw.get("logprobs")
         if logprobs and any(v is not None for v in logprobs.values()):
             delta.logprobs = logprobs
@@ -210,14 +209,6 @@ class Fold:
         for delta in deltas:
             delta._body = b"null"
         return deltas
-
-
-def _ran(ran: assemble.Ran, last: bool) -> list[NativePart]:
-    """What the vendor's own tools have done since; its tool calls are whole at the end."""
-    if not (ran.tools or ran.calls):
-        return []
-    calls = [served(dict(call)) for call in ran.calls] if last else []
-    return [executed(tool) for tool in ran.whole(last)] + calls
 
 
 def _visible(delta: ChatDelta, parts: list[Any]) -> list[ChatDelta]:

@@ -37,6 +37,7 @@ from franca.wire.openai_chat.parts import (
     read_detail,
     read_part,
 )
+from franca.wire.openai_chat.ran import executed, found, is_served, served
 from franca.wire.openai_chat.usage import number, read_usage
 from franca.wire.think import split
 
@@ -302,27 +303,6 @@ def _rest(message: JSON, parts: list[Part]) -> str | None:
     return refusal or None
 
 
-def found(fields: JSON) -> list[NativePart]:
-    """What a vendor's search has found, where it lists that in a field of its own."""
-    names = [name for name in fields if name in SEARCH_FIELDS and fields[name]]
-    return [NativePart(WIRE, {name: fields[name]}) for name in names]
-
-
-def executed(tool: JSON) -> NativePart:
-    """A tool that the vendor has run, of Groq's `executed_tools`."""
-    return NativePart(WIRE, {"executed_tools": [tool]})
-
-
-def served(call: JSON) -> NativePart:
-    """A tool call that the vendor has answered itself: it goes back as it came."""
-    return NativePart(WIRE, {"tool_calls": [call]})
-
-
-def is_served(call: JSON) -> bool:
-    """Whether a tool call is none of the caller's: it is of the vendor's own type."""
-    return (call.get("type") or "function") not in _ASKED
-
-
 def _audio(audio: JSON) -> AudioPart:
     extra = {k: v for k, v in audio.items() if k not in ("id", "data", "transcript", "format")}
     return AudioPart(
@@ -381,7 +361,7 @@ def _call(raw: JSON, index: int) -> ToolCall:
     if not plain or raw.keys() - {"id", "type", "function", "index"}:
         call = read_call({"type": "function", **raw}, index)
         kept = {k: v for k, v in raw.items() if k not in _REMADE}
-        if kind != "function":
+        if kind in ("custom", "builtin_function"):
             kept["type"] = kind
         call.extra = kept or None
         return call
@@ -391,8 +371,6 @@ def _call(raw: JSON, index: int) -> ToolCall:
     return ToolCall(raw.get("id") or "", function.get("name") or "", arguments, index)
 
 
-_ASKED = frozenset({"function", "custom", "builtin_function"})
-"""The types of calls that the caller answers: Moonshot's `builtin_function` by its arguments."""
 _REMADE = frozenset({"index", "function", "custom", "id", "type"})
 
 
