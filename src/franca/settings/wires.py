@@ -42,7 +42,10 @@ def is_plain(kind: EndpointType) -> bool:
 
 
 def quirks_of(wire: str, row: Row) -> Quirks:
-    """The quirks to begin with: the row's on its own wire, the wire's own elsewhere."""
+    """The quirks to begin with: the row's on its own wire, the wire's own elsewhere, less the tools
+    that only Anthropic runs."""
     if wire == row.wire:
         return row.quirks
-    return BACKENDS[BackendType.Anthropic].quirks if wire == ANTHROPIC_MESSAGES else Quirks()
+    if wire != ANTHROPIC_MESSAGES:
+        return Quirks()
+    return BACKENDS[BackendType.Anthropic].quirks.merge(builtin_tools={})

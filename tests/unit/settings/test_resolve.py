@@ -121,7 +121,8 @@ def test_types(backend: str, fields: dict[str, Any], kind: EndpointType, wire: s
 
 def test_another_wire_takes_that_wire_s_quirks() -> None:
     foreign = with_endpoint("deepseek", endpoint_type="anthropic", api_base="http://d.test")
-    assert one(foreign, "deepseek").quirks == BACKENDS[BackendType.Anthropic].quirks
+    own = BACKENDS[BackendType.Anthropic].quirks
+    assert one(foreign, "deepseek").quirks == own.merge(builtin_tools={})
     foreign = with_endpoint("anthropic", endpoint_type="openai", api_base="http://d.test")
     assert one(foreign, "anthropic").quirks == Quirks()
 

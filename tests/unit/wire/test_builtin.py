@@ -13,6 +13,7 @@ from franca.backends import BACKENDS, Quirks
 from franca.errors import InvalidRequestError
 from franca.settings import Settings
 from franca.settings.target import Endpoint, Target
+from franca.settings.wires import quirks_of
 from franca.types import (
     BackendType,
     BuiltinCall,
@@ -269,6 +270,12 @@ def test_settings_name_a_form_of_their_own(tmp_path: Path) -> None:
     assert body(target, [{"type": "web_search"}, {"type": "code_execution"}]) == {
         "compound_custom": {"tools": {"enabled_tools": ["web_search"], "x": 1}}
     }
+
+
+def test_another_vendor_on_anthropics_wire_has_none_of_its_tools() -> None:
+    quirks = quirks_of("anthropic-messages", BACKENDS[BackendType.DeepSeek])
+    assert quirks.builtin_tools == {}
+    assert quirks.thinking == "anthropic"
 
 
 @pytest.mark.parametrize(
