@@ -174,20 +174,23 @@ def _headers(told: Told) -> Iterator[tuple[str, str]]:
 
 
 def _content(told: Told, mask: Mask) -> JSON:
-    """`sse`, or `reply`: JSON where it is an object or a list, else its text."""
+    """`sse`, or `reply`: the bytes of JSON where it is an object or a list, else a text."""
     if told.packets is not None:
         return {"sse": masked_sse(b"".join(told.packets).decode("utf-8", "replace"), mask)}
     text = told.body.decode("utf-8", "replace")
     try:
         value = json.loads(text)
     except ValueError:
-        value = text
-    return {"reply": masked(value if isinstance(value, dict | list) else text, mask)}
+        value = None
+    if not isinstance(value, dict | list):
+        return {"reply": mask(text)}
+    clean = masked(value, mask)
+    return {"reply": text.encode() if clean == value else json.dumps(clean).encode()}
 
 
 def _told(record: JSON) -> Told:
     headers, sse, reply = record.get("headers") or {}, record.get("sse"), record.get("reply")
     if sse is not None:
         return Told(record["status"], headers, packets=packets(sse))
-    text = reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False)
-    return Told(record["status"], headers, text.encode())
+    body = reply if isinstance(reply, bytes) else str(reply or "").encode()
+    return Told(record["status"], headers, body)

@@ -68,7 +68,7 @@ def masked_sse(text: str, mask: Mask) -> str:
                 changed.add(at)
     for at in changed:
         end = "\r" if lines[at].endswith("\r") else ""
-        lines[at] = f"data: {json.dumps(masked(events[at], mask), ensure_ascii=False)}{end}"
+        lines[at] = f"data: {json.dumps(masked(events[at], mask))}{end}"
     return mask("\n".join(lines))
 
 

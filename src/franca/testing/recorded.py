@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from franca.testing.answers import Answer, exchange
 
 JSON = dict[str, Any]
@@ -17,10 +19,18 @@ _SHOWN = 60  # lines of a difference
 _WIDE = 160  # characters of one
 
 
+class _Line(msgspec.Struct):
+    reply: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
 def read(path: Path) -> tuple[list[JSON], int]:
     """The exchanges of a file, and how many of its lines are none; a file that is absent has none.
 
-    A line that is torn, or no exchange, is passed over: it takes none of the others with it.
+    A line that is torn, or no exchange, is passed over: it takes none of the others with it. A
+    reply that is JSON is given as its bytes, as the vendor wrote them.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -33,16 +43,24 @@ def read(path: Path) -> tuple[list[JSON], int]:
 def _record(line: bytes) -> JSON | None:
     try:
         value = json.loads(line)
+        whole = isinstance(value, dict) and isinstance(value.get("path"), str)
+        if not (whole and {"request", "status"} <= value.keys()):
+            return None
+        if isinstance(value.get("reply"), dict | list):
+            value["reply"] = bytes(_decode(line).reply)
     except ValueError:  # UnicodeDecodeError is one
         return None
-    whole = isinstance(value, dict) and isinstance(value.get("path"), str)
-    return value if whole and {"request", "status"} <= value.keys() else None
+    return value
 
 
 def append(path: Path, record: JSON) -> None:
-    """One line more, in one write; behind a torn line it begins a new one."""
+    """One line more, in one write; behind a torn line it begins a new one. A reply that is JSON is
+    to be given as its bytes, which stay as they are."""
+    reply = record.get("reply")
+    if isinstance(reply, bytes):  # a line's end in JSON is never inside of a text
+        record = {**record, "reply": msgspec.Raw(reply.replace(b"\r", b"").replace(b"\n", b""))}
+    line = msgspec.json.encode(record) + b"\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     with path.open("ab+", buffering=0) as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
@@ -63,7 +81,14 @@ def canonical(request: Any, ignore: Iterable[str]) -> str:
     """
     for path in ignore:
         request = _without(request, path.split("."))
-    return json.dumps(request, sort_keys=True, ensure_ascii=False)
+    plain = json.loads(json.dumps(request), parse_float=_number)
+    return json.dumps(plain, sort_keys=True, ensure_ascii=False)
+
+
+def _number(text: str) -> int | float:
+    """1.0 is 1."""
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def _without(value: Any, steps: Sequence[str]) -> Any:

@@ -88,36 +88,40 @@ def _heard(send: Send, reply: Reply | CallError, hear: Hear) -> Reply | CallErro
     if isinstance(reply, CallError) or reply.handle is None:
         _tell(send, reply, hear)
         return reply
-    inner, once = reply.handle, _Once(send, reply, hear)
+    handle, once = reply.handle, _Once(send, reply, hear)
+    chunks, close = handle.chunks, handle._close
 
-    def close() -> None:
-        inner.close()
+    def closed() -> None:
+        close()
         once.over()
 
-    def chunks() -> Iterator[bytes]:
-        for chunk in inner.chunks:
+    def kept() -> Iterator[bytes]:
+        for chunk in chunks:
             yield once.keep(chunk)
         once.over()
 
-    return Reply(reply.status, reply.headers, handle=Handle(close, chunks()))
+    handle.chunks, handle._close = kept(), closed
+    return reply
 
 
 def _aheard(send: Send, reply: Reply | CallError, hear: Hear) -> Reply | CallError:
     if isinstance(reply, CallError) or reply.handle is None:
         _tell(send, reply, hear)
         return reply
-    inner, once = reply.handle, _Once(send, reply, hear)
+    handle, once = reply.handle, _Once(send, reply, hear)
+    chunks, close = handle.chunks, handle._close
 
-    async def close() -> None:
-        await inner.close()
+    async def closed() -> None:
+        await close()
         once.over()
 
-    async def chunks() -> AsyncIterator[bytes]:
-        async for chunk in inner.chunks:
+    async def kept() -> AsyncIterator[bytes]:
+        async for chunk in chunks:
             yield once.keep(chunk)
         once.over()
 
-    return Reply(reply.status, reply.headers, handle=AsyncHandle(close, chunks()))
+    handle.chunks, handle._close = kept(), closed
+    return reply
 
 
 class _Once:
