@@ -47,6 +47,11 @@ class Cassette:
             `metadata.user_id`, `messages.0.content`, `messages.*.id`.
         hide: further texts that are never written; eight characters at least.
 
+    Attributes:
+        missed: the first request that was not there, in words; None where all were. Where it is
+            there, and nothing else is raised, the end of the block raises it: the code under test
+            may have caught it.
+
     Raises:
         ValueError: no such mode.
     """
@@ -68,11 +73,12 @@ class Cassette:
         self._stack = ExitStack()
         self._left: dict[tuple[str, str], deque[JSON]] = {}
         self._known: list[tuple[str, str]] = []
-        self._torn, self._anew, self._missed = 0, False, ""
+        self._torn, self._anew = 0, False
+        self.missed: str | None = None
 
     def __enter__(self) -> Self:
         records, self._torn = read(self.path)
-        self._anew, self._missed = self.mode == "record", ""
+        self._anew, self.missed = self.mode == "record", None
         self._left, self._known = {}, []
         for record in records if self.mode != "record" else ():
             key = record.get("wire", ""), canonical(record["request"], self._ignore)
@@ -85,8 +91,8 @@ class Cassette:
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         self._stack.close()
-        if kind is None and self._missed:  # the service may have caught it
-            raise AssertionError(self._missed)
+        if kind is None and self.missed:
+            raise AssertionError(self.missed)
 
     @property
     def left(self) -> int:
@@ -99,6 +105,7 @@ class Cassette:
             raise AssertionError(f"{self.path.name}: {self.left} exchanges were not asked for")
 
     def _ask(self, send: Send) -> Send | Told:
+        __tracebackhide__ = True  # pytest shows the caller's own lines, and no argument of these
         if self.mode == "record":
             return send
         key = send.target.wire, canonical(self._request(send), self._ignore)
@@ -108,8 +115,9 @@ class Cassette:
                 return _told(record)
             if self.mode == "auto" and not _made_up(send):
                 return send
-            self._missed = self._missed or self._words(key, send)
-            raise AssertionError(self._words(key, send))
+            words = self._words(key, send)
+            self.missed = self.missed or words
+        raise AssertionError(words)
 
     def _take(self, key: tuple[str, str], path: str) -> JSON | None:
         found = self._left.get(key, ())

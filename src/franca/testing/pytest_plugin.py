@@ -7,14 +7,31 @@ gives clients a made-up key where the environment has none.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from franca.testing import Cassette, Script, Simulator
     from franca.testing.scripted import Scripted
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, Any]:
+    """Notes that a test has failed: its fixtures need not say so again."""
+    if call.excinfo is not None:
+        item.stash[_FAILED] = True
+    return (yield)
+
+
+def _failed(request: pytest.FixtureRequest) -> bool:
+    return request.node.stash.get(_FAILED, False)
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +54,7 @@ def franca_simulator(_franca_server: Simulator) -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def franca_script() -> Iterator[Callable[..., Script]]:
+def franca_script(request: pytest.FixtureRequest) -> Iterator[Callable[..., Script]]:
     """`franca_script("Hello", RateLimitError("slow"))`: all clients give these answers, one a call,
     without a network; returns the `franca.testing.Script`, with `.calls` and `.assert_done()`.
 
@@ -52,7 +69,7 @@ def franca_script() -> Iterator[Callable[..., Script]]:
             return script
 
         yield told
-    if len(script.calls) > script.answers:
+    if len(script.calls) > script.answers and not _failed(request):
         script.assert_done()
 
 
@@ -66,5 +83,8 @@ def franca_cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
 
     name = re.sub(r"[^\w\-\[\].,=]+", "_", request.node.name)
     path = request.path.parent / "cassettes" / request.path.stem / f"{name}.jsonl"
-    with Cassette(path) as cassette:
+    cassette = Cassette(path)
+    with cassette:
         yield cassette
+        if _failed(request):
+            cassette.missed = None

@@ -96,6 +96,7 @@ class Script:
             AssertionError: none is left.
             Exception: the answer is an error, and not a CallError.
         """
+        __tracebackhide__ = True  # pytest shows the caller's own lines
         request, target = send.request, send.target
         self.calls.append(
             Call(

@@ -43,6 +43,7 @@ def tapped(ask: Ask, hear: Hear | None = None) -> Generator[None]:
     below, abelow = BlockingTransport._send, AsyncTransport._send
 
     def send(self: BlockingTransport, wanted: Send) -> Reply | CallError:
+        __tracebackhide__ = True
         step = ask(wanted)
         if not isinstance(step, Send):
             return reply_of(step)
@@ -50,6 +51,7 @@ def tapped(ask: Ask, hear: Hear | None = None) -> Generator[None]:
         return reply if hear is None else _heard(step, reply, hear)
 
     async def asend(self: AsyncTransport, wanted: Send) -> Reply | CallError:
+        __tracebackhide__ = True
         step = ask(wanted)
         if not isinstance(step, Send):
             return areply_of(step)
