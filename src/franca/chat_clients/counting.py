@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from franca.errors import SettingsError
 from franca.media.conversation import settle
-from franca.settings.target import Target
+from franca.settings.target import Secret, Target
 from franca.tokens import messages as local
 from franca.tokens.counting import Backend
 from franca.tokens.counting import get_token_counts as count_here
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from franca.transport.token_server import RemoteCounter
 
 KEY = "FRANCA_TOKEN_SERVER_KEY"
-"""The environment's variable with the token server's key."""
+"""The environment's variable with the token server's key; it lies over the settings' `api_key`."""
 _COUNTED = frozenset({"response_format", "thinking", "tool_choice"})
 """Parameters that cost tokens of the prompt, and that a token server is not told."""
 
@@ -47,16 +47,20 @@ def token_counter(settings: Settings | None = None) -> RemoteCounter | None:
         return None
     host = f"[{section.host}]" if ":" in section.host else section.host
     try:
-        return _counter(section.url or f"http://{host}:{section.port}", os.environ.get(KEY))
+        given = os.environ.get(KEY)
+        key = Secret(given) if given else section.api_key
+        return _counter(section.url or f"http://{host}:{section.port}", key)
     except ValueError as error:
         raise SettingsError([f"token_server: {error}"]) from None
 
 
 @lru_cache(maxsize=16)
-def _counter(url: str, api_key: str | None) -> RemoteCounter:
+def _counter(url: str, key: Secret | None) -> RemoteCounter:
     from franca.transport.token_server import RemoteCounter
 
-    return RemoteCounter(url, api_key=api_key)
+    if key is None:
+        return RemoteCounter(url)
+    return RemoteCounter(url, api_key=key.reveal() if key.fixed else key.reveal)
 
 
 def get_token_counts(
@@ -89,7 +93,34 @@ def get_message_token_counts(
     return count(messages=messages, tools=tools, model=model, backend=backend)
 
 
-count_tokens, count_messages_tokens = get_token_counts, get_message_token_counts
+count_tokens = get_token_counts
+
+
+def count_messages_tokens(
+    messages: Iterable[MessageLike] | Iterable[Sequence[MessageLike]] | str,
+    model: str = "",
+    backend: Backend = None,
+    *,
+    tools: Tools | None = None,
+    settings: Settings | None = None,
+) -> int:
+    """The tokens of a prompt, or of a list of conversations together.
+
+    Args:
+        messages, model, backend, tools: see `get_message_token_counts`.
+        settings: instead of the process's own.
+    """
+
+    def one(turns: Iterable[Any] | str) -> int:
+        return get_message_token_counts(
+            messages=turns, tools=tools, model=model, backend=backend, settings=settings
+        )
+
+    if isinstance(messages, str):
+        return one(messages)
+    turns = list(messages)
+    several = [turn for turn in turns if isinstance(turn, list)]
+    return sum(map(one, several)) if several and len(several) == len(turns) else one(turns)
 
 
 def counted(

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from franca.backends import BACKENDS
 from franca.settings.problems import Step, nearest, place
@@ -19,6 +20,7 @@ from franca.types import BackendType
 
 _SECTIONS = ("backends", "embedding_backends", "rerank_backends", "decision_backends")
 _TEMPLATE = re.compile(r"\$\{(\w+)\}")
+_REDIS = "expected redis://host:port/db; or rediss, redis+sentinel, redis+cluster, or unix:///path"
 _TEMPLATES = ("model_id", "model", "backend", "endpoint_id", "api_base", "user")
 
 
@@ -163,6 +165,41 @@ def _headers(document: Mapping[str, Any], found: Findings) -> None:
                     found.warnings.append(f"{where}: unknown template ${{{name}}}{hint}")
 
 
+def _redis(document: Mapping[str, Any], found: Findings) -> None:
+    """Nothing of the URL is repeated: it may hold a password."""
+    limits = document.get("rate_limit")
+    redis = limits.get("redis") if isinstance(limits, Mapping) else None
+    url = redis.get("url") if isinstance(redis, Mapping) else None
+    if isinstance(url, str) and not _is_redis(url):
+        found.problems.append(f"rate_limit.redis.url: {_REDIS}")
+
+
+def _is_redis(url: str) -> bool:
+    """Whether a URL is of a form that `franca.limits.redis` takes."""
+    try:
+        parts = urlsplit(url)
+        nodes = [urlsplit(f"//{node}") for node in parts.netloc.rpartition("@")[2].split(",")]
+        ports = [node.port for node in nodes]
+    except ValueError:
+        return False
+    scheme, _, kind = parts.scheme.partition("+")
+    if scheme == "unix":
+        return not kind and bool(parts.path)
+    service, database = "", parts.path.strip("/")
+    if kind == "sentinel":
+        service, _, database = database.partition("/")
+    if scheme not in ("redis", "rediss") or not (database.isdecimal() or not database):
+        return False
+    return {"": len(ports) == 1, "cluster": True, "sentinel": bool(service)}.get(kind, False)
+
+
+def _token_server(document: Mapping[str, Any], found: Findings) -> None:
+    section = document.get("token_server")
+    url = section.get("url") if isinstance(section, Mapping) else None
+    if isinstance(url, str) and not re.match(r"(?i)https?://[^/?#]", url):
+        found.problems.append("token_server.url: expected http:// or https:// and a host")
+
+
 def check(document: Mapping[str, Any]) -> Findings:
     """The problems and the oddities of a version 2 document, each with its place."""
     found = Findings()
@@ -175,4 +212,6 @@ def check(document: Mapping[str, Any]) -> Findings:
             _backend(backend, (section, name), endpoints, found)
     _addresses(document, endpoints, found)
     _headers(document, found)
+    _redis(document, found)
+    _token_server(document, found)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
@@ -148,6 +149,21 @@ class Settings:
         """Every target of every enabled model, in the order of the file."""
         table = self._snapshot.targets
         return (t for (_, model), found in table.items() if model is not None for t in found)
+
+    @property
+    def prices(self) -> Mapping[str, Any]:
+        """The section `franca.prices`; empty where there is none."""
+        return self._own("prices")
+
+    @property
+    def rates(self) -> Mapping[str, Decimal]:
+        """How much of each currency a US dollar buys: the section `franca.rates`."""
+        return self._own("rates")
+
+    def _own(self, section: str) -> Mapping[str, Any]:
+        document = self._snapshot.document
+        own = document.franca if document is not None else None
+        return getattr(own, section, None) or {}
 
     def export(self) -> dict[str, Any]:
         """The document that is loaded, every key of it `***`."""

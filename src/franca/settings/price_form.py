@@ -59,6 +59,14 @@ class Prices:
     source: str = ""
     seen: date | None = None
 
+    def __getitem__(self, name: str) -> Decimal:
+        """A rate for a single token, request or search: `MODEL_PRICING["gpt-5"]["input"]`.
+
+        Raises:
+            KeyError: it is not known.
+        """
+        return EXACT.scaleb(self.rates[name], -3 if name in FEES else -6)
+
     def at(self, prompt_tokens: int, completion_tokens: int) -> dict[str, Decimal]:
         """The rates for a request of this size; empty where none is known for it."""
         if self.up_to is not None and prompt_tokens > self.up_to:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -40,6 +42,12 @@ def _lower(value: Any) -> Any:
     return (value.strip().lower() or None) if isinstance(value, str) else value
 
 
+def _currency(value: str) -> str:
+    if not (len(value) == 3 and value.isascii() and value.isupper()) or value == "USD":
+        raise ValueError("expected a code of three capitals other than USD")
+    return value
+
+
 def _blank_is_none(value: Any) -> Any:
     return (value.strip() or None) if isinstance(value, str) else value
 
@@ -67,6 +75,8 @@ Thinking = Annotated[
     ),
 ]
 Count = Annotated[int, Field(ge=0)]
+Currency = Annotated[str, AfterValidator(_currency)]
+Rate = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
@@ -245,10 +255,11 @@ class TokenServerSettings(_Part):
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]
     url: str | None = None
+    api_key: Key | None = None
 
 
 class FrancaSettings(_Part):
-    """What only franca has."""
+    """What only franca has. `rates`: how much of a currency a US dollar buys."""
 
     retry: dict[str, Any] | None = None
     routing: dict[str, Any] | None = None
@@ -257,6 +268,7 @@ class FrancaSettings(_Part):
     budgets: dict[str, Any] | list[Any] | None = None
     cache: dict[str, Any] | None = None
     prices: dict[str, Any] | None = None
+    rates: dict[Currency, Rate] | None = None
 
 
 _BACKEND_NAMES: dict[str, Any] = {"propertyNames": {"enum": [b.value for b in BackendType]}}

@@ -35,7 +35,7 @@ class RemoteCounter:
 
     Args:
         url: the server's address.
-        api_key: the key it asks for.
+        api_key: the key it asks for, or what gives it anew for each question.
         timeout: seconds for connecting, and for each read.
         rest: seconds for which a server that failed is not asked again.
         clock: seconds that only grow.
@@ -48,7 +48,7 @@ class RemoteCounter:
         self,
         url: str,
         *,
-        api_key: str | None = None,
+        api_key: str | Callable[[], str] | None = None,
         timeout: float = 2.0,
         rest: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
@@ -60,11 +60,9 @@ class RemoteCounter:
         self._connect = partial(kind, place.hostname, place.port, timeout=timeout)
         self._name = f"{place.hostname}:{place.port or ''}".rstrip(":")
         self._path = place.path.rstrip("/") + remote.PATH
-        self._headers = {"Content-Type": "application/json"}
-        if api_key:
-            if not _HEADER.fullmatch(api_key):  # the HTTP library's own error would repeat it
-                raise ValueError("the key holds characters that HTTP cannot carry")
-            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._key = api_key
+        if isinstance(api_key, str):
+            _headers(api_key)
         self._rest, self._clock = remote.Rest(rest), clock
         self._seconds = rest
         self._idle: deque[HTTPConnection] = deque(maxlen=_IDLE)
@@ -125,7 +123,7 @@ class RemoteCounter:
             if status != 200:
                 raise APIError(f"HTTP {status}")
             total = remote.read(reply)
-        except (OSError, HTTPException, APIError) as error:
+        except (OSError, HTTPException, APIError, ValueError) as error:
             self._failed(error)
             return None
         self._rest.end()
@@ -151,7 +149,9 @@ class RemoteCounter:
 
     def _exchange(self, connection: HTTPConnection, body: bytes) -> tuple[int, bytes]:
         try:
-            connection.request("POST", self._path, body, self._headers)
+            given = self._key
+            key = given if given is None or isinstance(given, str) else given()
+            connection.request("POST", self._path, body, _headers(key))
             response = connection.getresponse()
             answer = response.status, response.read()
         except BaseException:
@@ -174,3 +174,12 @@ class RemoteCounter:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._name})"
+
+
+def _headers(api_key: str | None) -> dict[str, str]:
+    headers = {"Content-Type": "application/json"}
+    if api_key:
+        if not _HEADER.fullmatch(api_key):  # the HTTP library's own error would repeat it
+            raise ValueError("the key holds characters that HTTP cannot carry")
+        headers["Authorization"] = f"Bearer {api_key}"
+    return headers

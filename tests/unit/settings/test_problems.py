@@ -1,12 +1,16 @@
 """All that is wrong, at once, each with its place."""
 
 import re
+import subprocess
+import sys
 import warnings
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from franca.errors import SettingsError
+from franca.limits.redis.place import place_of
 from franca.settings import Settings, SettingsWarning
 
 
@@ -153,3 +157,57 @@ def test_embedding_and_rerank_references_are_checked(document: dict[str, Any]) -
     document["embedding_backends"] = {"mine": {"models": {"e": {"id": "e", "endpoints": ["x"]}}}}
     (line,) = problems(document)
     assert line.startswith("embedding_backends.mine.models.e.endpoints[0]: ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://", "redis://h", "redis://u:p@h:1/2", "rediss://[::1]:6379/0", "unix:///run/r.sock",
+        "redis+sentinel://a:1,b:2/main", "redis+sentinel://a/main/3", "redis+cluster://a:1,b:2",
+    ],
+)  # fmt: skip
+def test_every_form_of_redis_loads(url: str) -> None:
+    place_of(url)  # the store takes it
+    Settings({"rate_limit": {"enabled": True, "backend": "redis", "redis": {"url": url}}})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "h:6379", "http://secret@h", "redis://:secret@h:x", "redis://:secret@h:70000",
+        "redis://:secret@a,b", "redis://secret@[::1/0", "redis+sentinel://a:1", "valkey://h",
+        "redis+x://h", "unix://", "redis://h/secret", "redis://h/1/2", "redis+sentinel://a/main/x",
+    ],
+)  # fmt: skip
+def test_a_redis_url_of_a_wrong_form_fails_at_load(url: str) -> None:
+    (line,) = problems({"rate_limit": {"backend": "redis", "redis": {"url": url}}})
+    assert line.startswith("rate_limit.redis.url: expected redis://host:port/db")
+    assert "secret" not in line
+
+
+def test_checking_a_redis_url_loads_no_redis() -> None:
+    code = """
+import sys
+from franca.settings import Settings
+Settings({"rate_limit": {"backend": "redis", "redis": {"url": "redis://h"}}})
+assert "redis" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_rates() -> None:
+    settings = Settings({"franca": {"rates": {"CNY": 7.1, "EUR": "0.93"}}})
+    assert settings.rates == {"CNY": Decimal("7.1"), "EUR": Decimal("0.93")}
+    assert Settings().rates == Settings({"franca": {}}).rates == {}
+
+
+@pytest.mark.parametrize("rate", [0, -1, "x", None, float("inf"), float("nan"), [7]])
+def test_a_rate_that_is_none(rate: Any) -> None:
+    (line,) = problems({"franca": {"rates": {"CNY": rate}}})
+    assert line.startswith("franca.rates.CNY: expected")
+
+
+@pytest.mark.parametrize("currency", ["cny", "USD", "YUAN", ""])
+def test_a_currency_that_is_none(currency: str) -> None:
+    (line,) = problems({"franca": {"rates": {currency: 7}}})
+    assert "expected a code of three capitals other than USD" in line

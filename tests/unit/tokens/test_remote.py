@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -297,12 +298,51 @@ def test_the_settings_say_where(double: Double, monkeypatch: pytest.MonkeyPatch)
     assert {h["Authorization"] for h in double.headers} == {"Bearer the-key"}
     assert count_tokens("hello", "gpt-5", settings=Settings()) == here("hello", "gpt-5")
     assert token_counter() is None
-    with pytest.raises(SettingsError, match=r"token_server: .*http://"):
-        token_counter(settings(host="a", port=1, url="a:1"))
+    with pytest.raises(SettingsError, match=r"token_server.url: .*http://"):
+        settings(host="a", port=1, url="a:1")
+
+
+def test_the_settings_have_the_key(double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(**section: Any) -> str:
+        there = settings(host="127.0.0.1", port=9, url=double.url, **section)
+        assert count_tokens("hello", "gpt-5", settings=there) == THERE
+        return double.headers[-1]["Authorization"]
+
+    monkeypatch.setenv("FRANCA_TEST_KEY", "of-the-reference")
+    monkeypatch.delenv("FRANCA_TOKEN_SERVER_KEY", raising=False)
+    assert ask(api_key="of-the-file") == "Bearer of-the-file"
+    assert ask(api_key="${env:FRANCA_TEST_KEY}") == "Bearer of-the-reference"
+    keys = iter(["first-key", "second-key"])
+    one, two = (ask(api_key=keys.__next__) for _ in range(2))
+    assert (one, two) == ("Bearer first-key", "Bearer second-key")
+    monkeypatch.setenv("FRANCA_TOKEN_SERVER_KEY", "of-the-environment")
+    assert ask(api_key="of-the-file") == "Bearer of-the-environment"
+
+
+def test_no_one_sees_the_settings_key(double: Double) -> None:
+    kept = settings(host="127.0.0.1", port=9, url=double.url, api_key=SECRET)
+    shown = repr(kept.snapshot.document) + repr(kept.export()) + repr(kept)
+    with pytest.raises(SettingsError, match="cannot carry") as caught:
+        token_counter(kept)  # a header holds no spaces
+    assert SECRET not in shown + str(caught.value)
+
+
+def test_a_key_that_is_got_anew_and_is_none(double: Double) -> None:
+    counter = RemoteCounter(double.url, api_key=lambda: "a\nkey")
+    assert counter.count_tokens("hello", "gpt-5") == here("hello", "gpt-5")
+    assert double.asked == []
+
+
+def warm(url: str) -> None:
+    """Its first count loads a vocabulary, which may take longer than a client waits."""
+    for question in ({"text": "a", "model": "gpt-5"}, {"text": "a"}):
+        asked = urllib.request.Request(f"{url}/count_tokens", json.dumps(question).encode())
+        urllib.request.urlopen(asked, timeout=60).close()
 
 
 def test_the_real_server_and_its_end(start_token_server: Callable[[], Any]) -> None:
     process, url = start_token_server()
+    warm(url)
     there = settings(host="127.0.0.1", port=9, url=url)
     turns = [{"role": "user", "content": "Was ist das?"}]
     counter = token_counter(there)
