@@ -18,6 +18,19 @@ if TYPE_CHECKING:
         ChatStream,
         create_async_chat_client,
         create_chat_client,
+        format_messages,
+    )
+    from franca.chat_clients.counting import (
+        count_messages_tokens,
+        count_tokens,
+        get_message_token_counts,
+        get_token_counts,
+    )
+    from franca.chat_clients.pricing import (
+        MODEL_PRICING,
+        estimate_batch_cost,
+        estimate_cost,
+        total_cost,
     )
     from franca.errors import (
         APIError,
@@ -50,6 +63,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "MODEL_PRICING",
     "APIError",
     "AsyncChatClient",
     "AsyncChatStream",
@@ -80,15 +94,26 @@ __all__ = [
     "ToolCall",
     "Usage",
     "__version__",
+    "count_messages_tokens",
+    "count_tokens",
     "create_async_chat_client",
     "create_chat_client",
+    "estimate_batch_cost",
+    "estimate_cost",
+    "format_messages",
+    "get_message_token_counts",
+    "get_token_counts",
+    "total_cost",
 ]
 
 __getattr__, __dir__ = lazy.names(
     __name__,
     {
         "chat_clients": "AsyncChatClient AsyncChatStream ChatClient ChatStream"
-        " create_async_chat_client create_chat_client",
+        " create_async_chat_client create_chat_client format_messages",
+        "chat_clients.counting": "count_messages_tokens count_tokens get_message_token_counts"
+        " get_token_counts",
+        "chat_clients.pricing": "MODEL_PRICING estimate_batch_cost estimate_cost total_cost",
         "errors": "APIError AuthenticationError CallError ConnectionError ContentFilterError"
         " ContextLengthError FrancaError InvalidRequestError MissingExtraError NotFoundError"
         " PermissionDeniedError ProviderError RateLimitError SettingsError StreamInterrupted"

@@ -25,12 +25,15 @@ if TYPE_CHECKING:
         result_cost,
         total,
     )
+    from franca.tokens.truncate import Fitted, Truncation, fit
 
 __all__ = [
     "MODEL_PRICING",
     "Asked",
     "Cost",
     "Family",
+    "Fitted",
+    "Truncation",
     "ask",
     "cost",
     "count_messages_tokens",
@@ -38,6 +41,7 @@ __all__ = [
     "estimate_batch_cost",
     "estimate_cost",
     "family_of",
+    "fit",
     "get_message_token_counts",
     "get_token_counts",
     "message_tokens",
@@ -55,5 +59,6 @@ __getattr__, __dir__ = lazy.names(
         "families": "Family family_of",
         "messages": "count_messages_tokens get_message_token_counts message_tokens tools_tokens",
         "prices": "MODEL_PRICING Cost cost estimate_batch_cost estimate_cost result_cost total",
+        "truncate": "Fitted Truncation fit",
     },
 )

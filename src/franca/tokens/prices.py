@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation, localcontext
@@ -236,8 +236,8 @@ def _whole(parts: Mapping[str, Decimal | None], prices: Prices) -> Cost | None:
 
 def estimate_cost(
     prompt_tokens: int,
-    completion_tokens: int,
-    model: str,
+    completion_tokens: int = 0,
+    model: str = "",
     backend: str | None = None,
     *,
     cached_tokens: int | None = None,
@@ -291,7 +291,7 @@ def estimate_batch_cost(
 
 def total(
     costs: Iterable[Cost | None],
-    currency: str,
+    currency: str = "USD",
     rates: Mapping[str, Decimal | int | str] | None = None,
 ) -> Cost | None:
     """The sum of costs; None where one of them is not known.
@@ -301,7 +301,7 @@ def total(
     Args:
         currency: of the sum.
         rates: how much of a currency one US dollar buys: `{"CNY": Decimal("7.1")}`. Needed only
-            for currencies that differ from the sum's.
+            for currencies that differ from the sum's. None: those of the process's settings.
 
     Raises:
         SettingsError: a rate is missing or not positive; it is named.
@@ -314,16 +314,20 @@ def total(
                 return None
             sources[one.source] = None
             for name, amount in one.buckets.items():
-                sums[name] += _converted(amount, one.currency, currency, rates or {})
+                sums[name] += _converted(amount, one.currency, currency, rates)
         source = ", ".join(filter(None, sources))
         return Cost(sum(sums.values(), _ZERO), currency, source=source, **sums)
 
 
 def _converted(
-    amount: Decimal, source: str, target: str, rates: Mapping[str, Decimal | int | str]
+    amount: Decimal, source: str, target: str, rates: Mapping[str, Decimal | int | str] | None
 ) -> Decimal:
     if source == target or not amount:
         return amount
+    if rates is None:
+        from franca.settings import settings
+
+        rates = settings.rates
     return (amount * _rate(target, rates) / _rate(source, rates)).quantize(_PICO)
 
 
@@ -331,13 +335,13 @@ def _rate(currency: str, rates: Mapping[str, Decimal | int | str]) -> Decimal:
     if currency == "USD":
         return Decimal(1)
     if currency not in rates:
-        raise SettingsError([f"rates.{currency}: missing; expected how much of it a dollar buys"])
+        raise SettingsError([f"franca.rates.{currency}: missing; how much of it a dollar buys"])
     try:
         rate = Decimal(str(rates[currency]))
     except InvalidOperation:
         rate = _ZERO
     if not (rate.is_finite() and rate > 0):
-        raise SettingsError([f"rates.{currency}: expected a positive number"])
+        raise SettingsError([f"franca.rates.{currency}: expected a positive number"])
     return rate
 
 
@@ -346,20 +350,28 @@ class ModelPricing(Mapping[str, Prices]):
 
     Names are the vendor's, or `backend/name`, in small letters; those of hosts that serve other
     vendors' models are always the latter. What genai-prices matches by a pattern is found too.
+
+    Args:
+        own: gives the caller's own prices, which win; as `read_prices` takes them.
     """
 
+    def __init__(self, own: Callable[[], Mapping[str, Any]] = dict) -> None:
+        self._own = own
+
     def __getitem__(self, name: str) -> Prices:
-        place = known_models().get(name.lower()) or backend_of(name)
-        found = find_prices(*place)
+        own = self._own()
+        place = known_models().get(name.lower()) or backend_of(name, own)
+        found = find_prices(*place, prices=own)
         if found is None:
             raise KeyError(name)
         return found
 
     def __iter__(self) -> Iterator[str]:
-        return iter(known_models())
+        own = (name.lower() for name in self._own() if not name.endswith("*"))
+        return iter(dict.fromkeys((*own, *known_models())))
 
     def __len__(self) -> int:
-        return len(known_models())
+        return sum(1 for _ in self)
 
     def __repr__(self) -> str:
         return "MODEL_PRICING"
