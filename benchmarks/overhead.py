@@ -203,6 +203,8 @@ def alone(ours: Worker, url: str, share: float) -> Iterator[Row]:
     made = 2000
     each = (ours.measure("factory", url, made, 0) or 0) / made * 1e6
     yield Row("factory call after the first", "µs", each, 50, "≤ 50 µs", each)
+    added = (ours.measure("flow", url, int(60_000 * share), 0) or 0) * 1e6
+    yield Row("flow, one healthy endpoint, a call", "µs", added, 25, "≤ 25 µs", added)
     added = (ours.measure("limits", url, int(60_000 * share), 0) or 0) * 1e6
     yield Row("limits, memory store, a call", "µs", added, 15, "≤ 15 µs", added)
     calls = int(10_000 * share)
@@ -254,7 +256,7 @@ def measure(options: argparse.Namespace) -> Iterator[Row]:
             yield from importing(workers, times)
         if options.only in "cold start to the first answer":
             yield from cold(workers, urls["whole"], times)
-        if options.only in "factory call, limits, memory":
+        if options.only in "factory call, flow, limits, memory":
             yield from alone(workers[0], urls["whole"], share)
 
 

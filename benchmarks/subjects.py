@@ -114,6 +114,12 @@ class Franca(Subject):
             self._aclient = self._limited(create, "local", self.v1)
         return self._aclient
 
+    def flow(self, calls: int) -> float:
+        """CPU seconds that the flow adds to a call, which is fed a reply at once."""
+        import flows
+
+        return flows.flow(calls)
+
     def limits(self, calls: int) -> float:
         """CPU seconds that the limits add to a call's flow, which is fed a reply at once."""
         import flows

@@ -97,7 +97,7 @@ class Runner:
         call = getattr(subject, special or name, None)
         if call is None:
             return None
-        if name == "limits":
+        if name in ("flow", "limits"):
             return call(calls)
         if special:
             return memory(call, calls) if name == "memory" else factory(call, calls)

@@ -85,9 +85,11 @@ class CallError(FrancaError):
         retry_after: seconds the vendor asks to wait, None where it does not say.
         code: the vendor's own word for the error.
         body: the vendor's answer, undecoded; may repeat the prompt, so it is in no message.
+        tried: what the call's other tries were answered, oldest first.
     """
 
     retryable = False
+    tried: tuple[CallError, ...] = ()
 
     def __init__(
         self,
@@ -115,7 +117,11 @@ class CallError(FrancaError):
         status = f"HTTP {self.status_code}" if self.status_code else ""
         request = f"request {self.request_id}" if self.request_id else ""
         where = ", ".join(p for p in (place, status, request) if p)
-        return f"{self.message} [{where}]" if where else self.message
+        text = f"{self.message} [{where}]" if where else self.message
+        if not self.tried:
+            return text
+        others = "; ".join(f"{error.endpoint_id}: {error.message}" for error in self.tried)
+        return f"{text}; of {len(self.tried) + 1} tries the others met {others}"
 
 
 class InvalidRequestError(CallError):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from franca.chat_clients.aio_stream import AsyncChatStream
-from franca.chat_clients.prepare import Config, Messages, only_text
-from franca.flow import Opened, complete, stream
-from franca.settings.target import Target
+from franca.chat_clients.prepare import Config, Messages, every, only_text
+from franca.flow import EndpointHealth, Opened, Route, complete, stream
 from franca.transport.aio import AsyncTransport
 from franca.types import ChatCompletion, ChatParams, ChatRequest
 
@@ -60,9 +58,9 @@ class AsyncChatClient:
         if stream:
             return await self.create_stream(messages, model=model, **params)
         request = self._config.request(messages, params, stream=False)
-        targets = self._config.targets(model)
-        await _settle(request, targets)
-        return await self._transport.run(complete(request, targets))
+        route = self._config.route(model, request)
+        await _settle(request, route)
+        return await self._transport.run(complete(request, route, self._config.conduct))
 
     def create_stream(
         self, messages: Messages, *, model: str | None = None, **params: Unpack[ChatParams]
@@ -72,11 +70,11 @@ class AsyncChatClient:
         The request goes out when the stream is awaited, entered or first iterated.
         """
         request = self._config.request(messages, params, stream=True)
-        targets = self._config.targets(model)
+        route, conduct = self._config.route(model, request), self._config.conduct
 
         async def opened() -> Opened:
-            await _settle(request, targets)
-            return await self._transport.open(stream(request, targets))
+            await _settle(request, route)
+            return await self._transport.open(stream(request, route, conduct))
 
         return AsyncChatStream(opened, self._transport)
 
@@ -96,9 +94,13 @@ class AsyncChatClient:
         request = self._config.request(given, {"tools": tools}, stream=False)
         targets = self._config.targets(model)
         if exact:
-            await _settle(request, targets)
+            await _settle(request, Route(targets))
             return await self._transport.run(count(request, targets))
         return await asyncio.to_thread(counted, request, targets[0], given, self._config.settings)
+
+    def health(self, model: str | None = None) -> list[EndpointHealth]:
+        """How the model's endpoints, and those it falls back on, have fared in this process."""
+        return self._config.health(model)
 
     @property
     def backend(self) -> str:
@@ -147,9 +149,9 @@ class AnthropicAsyncChatClient(AsyncChatClient):
         return self._sdk()
 
 
-async def _settle(request: ChatRequest, targets: Sequence[Target]) -> None:
+async def _settle(request: ChatRequest, route: Route) -> None:
     """Bring pictures and documents to what the targets take, off the loop."""
     if not only_text(request):
         from franca.media.conversation import asettle
 
-        request.messages = await asettle(request.messages, targets, request.capability_policy)
+        request.messages = await asettle(request.messages, every(route), request.capability_policy)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
-from franca.chat_clients.prepare import Config, Messages, only_text
+from franca.chat_clients.prepare import Config, Messages, every, only_text
 from franca.chat_clients.stream import ChatStream
-from franca.flow import complete, stream
-from franca.settings.target import Target
+from franca.flow import EndpointHealth, Route, complete, stream
 from franca.transport.blocking import BlockingTransport
 from franca.types import ChatCompletion, ChatParams, ChatRequest
 
@@ -69,9 +67,9 @@ class ChatClient:
         if stream:
             return self.create_stream(messages, model=model, **params)
         request = self._config.request(messages, params, stream=False)
-        targets = self._config.targets(model)
-        _settle(request, targets)
-        return self._transport.run(complete(request, targets))
+        route = self._config.route(model, request)
+        _settle(request, route)
+        return self._transport.run(complete(request, route, self._config.conduct))
 
     def create_stream(
         self, messages: Messages, *, model: str | None = None, **params: Unpack[ChatParams]
@@ -82,9 +80,10 @@ class ChatClient:
             CallError: as `create_completion`; while reading, `StreamInterrupted`.
         """
         request = self._config.request(messages, params, stream=True)
-        targets = self._config.targets(model)
-        _settle(request, targets)
-        return ChatStream(self._transport.open(stream(request, targets)), self._transport)
+        route = self._config.route(model, request)
+        _settle(request, route)
+        flow = stream(request, route, self._config.conduct)
+        return ChatStream(self._transport.open(flow), self._transport)
 
     def count_tokens(
         self,
@@ -110,9 +109,13 @@ class ChatClient:
         request = self._config.request(given, {"tools": tools}, stream=False)
         targets = self._config.targets(model)
         if exact:
-            _settle(request, targets)
+            _settle(request, Route(targets))
             return self._transport.run(count(request, targets))
         return counted(request, targets[0], given, self._config.settings)
+
+    def health(self, model: str | None = None) -> list[EndpointHealth]:
+        """How the model's endpoints, and those it falls back on, have fared in this process."""
+        return self._config.health(model)
 
     @property
     def backend(self) -> str:
@@ -159,9 +162,9 @@ class AnthropicChatClient(ChatClient):
         return self._sdk()
 
 
-def _settle(request: ChatRequest, targets: Sequence[Target]) -> None:
+def _settle(request: ChatRequest, route: Route) -> None:
     """Bring pictures and documents to what the targets take."""
     if not only_text(request):
         from franca.media.conversation import settle
 
-        request.messages = settle(request.messages, targets, request.capability_policy)
+        request.messages = settle(request.messages, every(route), request.capability_policy)

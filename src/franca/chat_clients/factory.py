@@ -17,7 +17,9 @@ if TYPE_CHECKING:
         OpenAIAsyncChatClient,
     )
     from franca.chat_clients.client import AnthropicChatClient, ChatClient, OpenAIChatClient
+    from franca.flow import Hooks
     from franca.settings import Settings
+    from franca.settings.policy import Strategy
 
 AnthropicBackend = Literal[BackendType.Anthropic, "anthropic"]
 OpenAIWire = Literal[
@@ -46,8 +48,11 @@ class Options(ChatParams, total=False):
         base_url, api_key, endpoints: endpoints without any settings; `endpoints` is a list of
             dicts with the settings' own keys.
         region: `cn` or `intl`, where a vendor has both addresses.
+        strategy: which of a model's endpoints goes first, see `franca.settings.policy.Strategy`;
+            `random` where neither this nor the settings say.
         random_endpoint: False takes the endpoints in the settings' order.
         endpoint_id: the only endpoint to use.
+        hooks: functions that are told of this client's calls, see `franca.Hooks`.
         http_client: the caller's own HTTP client, for every endpoint; franca never closes it.
     """
 
@@ -56,8 +61,10 @@ class Options(ChatParams, total=False):
     api_key: str | Callable[[], str] | None
     endpoints: Sequence[Mapping[str, Any]] | None
     region: str | None
+    strategy: Strategy | None
     random_endpoint: bool
     endpoint_id: str | None
+    hooks: Hooks | Sequence[Hooks]
     http_client: Any
 
 
@@ -167,6 +174,9 @@ def create_async_chat_client(
     return kind(config, AsyncTransport(http))
 
 
+_OF_CONFIG = ("strategy", "random_endpoint", "endpoint_id", "hooks")
+
+
 class _Place(TypedDict, total=False):
     base_url: str | None
     api_key: str | Callable[[], str] | None
@@ -180,20 +190,10 @@ def _config(
     """(configuration, the caller's HTTP client)."""
     given = dict(options)
     settings, http = given.pop("settings", None), given.pop("http_client", None)
-    random_endpoint = given.pop("random_endpoint", True)
-    endpoint_id = given.pop("endpoint_id", None)
+    own = {key: given.pop(key) for key in _OF_CONFIG if key in given}
     place = _Place(**{key: given.pop(key, None) for key in _Place.__annotations__})
     resolve = _resolver(str(backend), model, endpoint_type, place, settings)
-    config = Config(
-        str(backend),
-        model,
-        resolve,
-        given,
-        random_endpoint=random_endpoint,
-        endpoint_id=endpoint_id,
-        settings=settings,
-    )
-    return config, http
+    return Config(str(backend), model, resolve, given, settings=settings, **own), http
 
 
 def _resolver(

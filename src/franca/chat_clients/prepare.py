@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import random
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
+from franca.backends import BACKENDS
 from franca.errors import SettingsError
-from franca.flow import order
+from franca.flow import Conduct, EndpointHealth, Hooks, Route, health_of
+from franca.settings.policy import STRATEGIES, Strategy
 from franca.settings.target import Target
 from franca.types import CONTROLS, ChatParams, ChatRequest, MessageLike
 from franca.wire.reading import read_messages
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from franca.settings import Settings
 
 PARAMS = frozenset(ChatParams.__annotations__)
-_TRANSPORT = ("context_length_control", "timeout", "max_wait", "extra_headers", "extra_query")
+_OWN = frozenset(f.name for f in fields(ChatRequest)) & PARAMS
 
 Messages = Iterable[MessageLike] | str
 Resolve = Callable[[str | None], tuple[Target, ...]]
@@ -49,20 +51,24 @@ class Config:
     Args:
         resolve: from a model's name to its targets, read anew at each call.
         defaults: parameters that hold unless a call overrides them.
+        strategy: which endpoint goes first, None as the settings say.
         random_endpoint: False takes the endpoints in the settings' order.
         endpoint_id: the only endpoint to use.
-        settings: whose token server counts, None for the process's own.
+        hooks: what is told of its calls.
+        settings: where other backends' models are, and whose token server counts; None for the
+            process's own.
 
     Raises:
         SettingsError: no such backend, model or endpoint; names the nearest.
+        ValueError: no such strategy.
     """
 
     __slots__ = (
         "backend",
+        "conduct",
         "defaults",
         "endpoint_id",
         "model",
-        "random_endpoint",
         "resolve",
         "settings",
         "wire",
@@ -75,16 +81,25 @@ class Config:
         resolve: Resolve,
         defaults: Mapping[str, Any],
         *,
+        strategy: Strategy | None = None,
         random_endpoint: bool = True,
         endpoint_id: str | None = None,
+        hooks: Hooks | Sequence[Hooks] = (),
         settings: Settings | None = None,
     ) -> None:
         self.settings = settings
         self.backend, self.model, self.resolve = backend, model, resolve
         self.wire = resolve(model)[0].wire
         self.defaults = known(defaults)
-        self.random_endpoint, self.endpoint_id = random_endpoint, endpoint_id
-        self.targets()
+        self.endpoint_id = endpoint_id
+        if strategy is not None and strategy not in STRATEGIES:
+            raise ValueError(f"strategy: {strategy!r} is none of {', '.join(STRATEGIES)}")
+        self.conduct = Conduct(
+            time.monotonic,
+            strategy=strategy if random_endpoint else "first",
+            hooks=(hooks,) if isinstance(hooks, Hooks) else tuple(hooks),
+        )
+        self.route(None, self.request((), {}, stream=False))
 
     def request(
         self, messages: Messages, params: Mapping[str, Any], *, stream: bool
@@ -92,20 +107,54 @@ class Config:
         """The call as data."""
         merged = {**self.defaults, **known(params)}
         request = ChatRequest(read_messages(messages, self.wire), merged, stream)
-        request.capability_policy = merged.pop("capability_policy", "strict")
-        for name in _TRANSPORT:
-            if name in merged:
-                setattr(request, name, merged.pop(name))
+        for name in _OWN & merged.keys():
+            setattr(request, name, merged.pop(name))
+        if request.affinity_key is None:
+            request.affinity_key = merged.get("prompt_cache_key")
         return request
 
     def targets(self, model: str | None = None) -> Sequence[Target]:
-        """Where the call may go, in the order in which to try."""
+        """The model's endpoints, as the settings have them."""
         targets = self.resolve(model or self.model)
-        if self.endpoint_id is not None:
-            targets = self._pinned(targets)
-        if len(targets) == 1:
-            return targets
-        return order(targets, random.random if self.random_endpoint else None)
+        return targets if self.endpoint_id is None else self._pinned(targets)
+
+    def route(self, model: str | None, request: ChatRequest) -> Route:
+        """Where the call may go."""
+        targets = self.targets(model)
+        policy = targets[0].policy
+        names = request.fallback_models or _said(policy.fallbacks, targets[0])
+        context = request.context_fallback
+        if context is None:
+            context = _said(policy.context_fallbacks, targets[0])
+        if not (names or context):
+            return Route(targets)
+        fallbacks = self._models(names)
+        return Route(targets, fallbacks, fallbacks if context is True else self._models(context))
+
+    def health(self, model: str | None = None) -> list[EndpointHealth]:
+        """How the model's endpoints and those it falls back on stand in this process."""
+        now = self.conduct.now()
+        route = self.route(model, self.request((), {}, stream=False))
+        return [health_of(target).report(target, now) for target in every(route)]
+
+    def _models(self, names: str | Sequence[str] | bool | None) -> list[Sequence[Target]]:
+        listed = [names] if isinstance(names, str) else names or ()
+        return [self._model(name) for name in listed] if not isinstance(listed, bool) else []
+
+    def _model(self, name: str) -> Sequence[Target]:
+        """A model's endpoints: of this backend where it has that name, else of the named one."""
+        backend, _, rest = name.partition("/")
+        if not rest or backend.lower() not in BACKENDS:
+            return self.resolve(name)
+        if self.settings is None:
+            from franca.settings import settings
+        else:
+            settings = self.settings
+        if (self.backend, name) in settings.snapshot.targets:
+            return self.resolve(name)
+        if backend.lower() == self.backend:
+            return self.resolve(rest)
+        return settings.resolve(backend, rest)
 
     def _pinned(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
         pinned = tuple(t for t in targets if t.endpoint_id == self.endpoint_id)
@@ -113,6 +162,20 @@ class Config:
             ids = ", ".join(t.endpoint_id for t in targets)
             raise SettingsError([f"{self.backend}: no endpoint {self.endpoint_id!r}; it has {ids}"])
         return pinned
+
+
+def _said(models: Mapping[str, tuple[str, ...]], target: Target) -> tuple[str, ...]:
+    """What the settings say of a model, by its backend's name and its own, or by its own."""
+    if not models:
+        return ()
+    full = models.get(f"{target.backend}/{target.model}")
+    return models.get(target.model, ()) if full is None else full
+
+
+def every(route: Route) -> list[Target]:
+    """All that a call may meet, each once."""
+    groups = (route.targets, *route.fallbacks, *route.context)
+    return list({id(t): t for group in groups for t in group}.values())
 
 
 def only_text(request: ChatRequest) -> bool:

@@ -1,4 +1,4 @@
-"""Which of the targets that are left goes next, as their limits allow."""
+"""Which of the targets that may be tried goes next, as their limits allow."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from franca.errors import RateLimitError
-from franca.flow.effects import Effect
+from franca.flow.effects import Effect, Sleep
 from franca.flow.fitting import fitted
+from franca.flow.health import health_of
 from franca.settings.target import Target
 from franca.types import ChatRequest
 
 if TYPE_CHECKING:
     from franca.flow.permits import Permit
+    from franca.flow.run import Run
     from franca.limits.scopes import Scope
     from franca.tokens.truncate import Truncation
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Admitted:
     """A target that may be tried now, and the request as it goes there.
 
@@ -33,28 +35,30 @@ class Admitted:
     permit: Permit | None = None
 
 
-def admit(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect, Any, Admitted]:
+def admit(run: Run, targets: Sequence[Target]) -> Generator[Effect, Any, Admitted]:
     """The first target that need not wait, else the one that waits least, after its wait.
 
     Raises:
         ContextLengthError: the request does not fit into its context.
-        RateLimitError: the wait would be longer than `max_wait`.
+        RateLimitError: the wait would be longer than `max_wait`, or than the deadline.
     """
+    request = run.request
     if len(targets) > 1:
-        admitted, waits = yield from _first_free(request, targets)
+        admitted, waits = yield from _first_free(run, targets)
         if not waits:
             return admitted
     else:
         admitted = Admitted(targets[0], *(yield from fitted(request, targets[0])))
     target, found = admitted.target, _scope(admitted.target)
     if found is None:
+        yield from _unheld(run, target)
         return admitted
     from franca.flow.permits import Permit, acquire
 
     admitted.permit = permit = Permit(found, admitted.request)
     if found.book is not None and found.book.grant(found.rules, permit):
         return admitted
-    patience = found.max_wait if request.max_wait is None else request.max_wait
+    patience = run.patience(found.max_wait)
     try:
         yield from acquire(found.store, found.key, found.rules, permit, patience)
     except RateLimitError as error:
@@ -64,24 +68,50 @@ def admit(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect, 
 
 
 def _first_free(
-    request: ChatRequest, targets: Sequence[Target]
+    run: Run, targets: Sequence[Target]
 ) -> Generator[Effect, Any, tuple[Admitted, bool]]:
     """(the first that goes at once, else the one that waits least; whether it waits)."""
-    from franca.flow.permits import Permit, attempt
-
     least, soonest = None, None
     for target in targets:
-        admitted = Admitted(target, *(yield from fitted(request, target)))
+        admitted = Admitted(target, *(yield from fitted(run.request, target)))
         if (found := _scope(target)) is None:
+            wait = max(health_of(target).held - run.now(), 0.0)
+        else:
+            wait = yield from _wait(admitted, found)
+        if not wait:
             return admitted, False
-        admitted.permit = permit = Permit(found, admitted.request)
-        verdict = yield from attempt(found.store, found.key, found.rules, permit)
-        if verdict.granted:
-            return admitted, False
-        if least is None or verdict.wait < least:
-            least, soonest = verdict.wait, admitted
+        if least is None or wait < least:
+            least, soonest = wait, admitted
     assert soonest is not None
     return soonest, True
+
+
+def _wait(admitted: Admitted, found: Scope) -> Generator[Effect, Any, float]:
+    """Seconds until its limits allow it; 0 where they do, and it holds its permit."""
+    from franca.flow.permits import Permit, attempt
+    from franca.limits.model import SECOND
+
+    admitted.permit = permit = Permit(found, admitted.request)
+    if found.book is not None and found.book.grant(found.rules, permit):
+        return 0.0
+    verdict = yield from attempt(found.store, found.key, found.rules, permit)
+    return 0.0 if verdict.granted else max(verdict.wait, 1) / SECOND
+
+
+def _unheld(run: Run, target: Target) -> Generator[Effect, Any, None]:
+    """Wait out what the vendor of an endpoint without limits asked for."""
+    wait = health_of(target).held - run.now()
+    if wait <= 0:
+        return
+    patience = run.patience(None)
+    if wait > (target.policy.max_retry_delay if patience is None else patience):
+        raise RateLimitError(
+            f"the vendor wants no request for another {wait:.3g} s",
+            backend=target.backend,
+            endpoint_id=target.endpoint_id,
+            retry_after=wait,
+        )
+    yield Sleep(wait)
 
 
 def _scope(target: Target) -> Scope | None:

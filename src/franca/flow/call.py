@@ -1,31 +1,193 @@
-"""One call: try the targets in order, moving past those that cannot be reached."""
+"""One call: tried, tried again and elsewhere, until there is an answer or one error."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
+from typing import TypeVar
 
-from franca.errors import CallError, ConnectionError, TimeoutError
+from franca.errors import CallError, ContextLengthError, RateLimitError
 from franca.flow.admit import Admitted, admit
 from franca.flow.billing import finish
-from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send
+from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Sleep
+from franca.flow.ending import Ending
+from franca.flow.health import health_of
+from franca.flow.order import order
+from franca.flow.retry import backoff, meaning, summed
+from franca.flow.run import Conduct, Route, Run
 from franca.settings.target import Target
 from franca.types import ChatCompletion, ChatDelta, ChatRequest
 from franca.wire import wire
 from franca.wire.failures import failure
 from franca.wire.stream import StreamReader
 
+T = TypeVar("T")
+Flow = Generator[Effect, Outcome, T]
+One = Callable[[Run, Admitted, float], Flow[T]]
+"""A single try at an admitted target, begun then; raises what it met with."""
 
-def complete(
-    request: ChatRequest, targets: Sequence[Target]
-) -> Generator[Effect, Outcome, ChatCompletion]:
+
+def complete(request: ChatRequest, route: Route, conduct: Conduct) -> Flow[ChatCompletion]:
     """The whole answer.
 
     Raises:
-        CallError: the vendor's refusal, that no target could be reached, that the limits would
-            have it wait too long, or that it does not fit into the model's context.
+        CallError: the caller's own mistake; or what the last try met with, when there is nothing
+            left to try, with the others in `tried`; or that the limits, the context or the deadline
+            do not allow the call.
     """
-    admitted, reply = yield from _answer(request, targets)
+    return _call(Run(request, route.targets[0], conduct), route, _whole)
+
+
+def stream(request: ChatRequest, route: Route, conduct: Conduct) -> Flow[Opened]:
+    """The answer in pieces, up to its first visible one.
+
+    Raises:
+        CallError: as `complete`, and for a stream that breaks before anything is visible.
+    """
+    return _call(Run(request, route.targets[0], conduct), route, _opened)
+
+
+def _call(run: Run, route: Route, one: One[T]) -> Flow[T]:
+    try:
+        return (yield from _routed(run, route, one))
+    except CallError as error:
+        if run.watch is not None:
+            run.tell("on_error", _last(route, error), error=error)
+        raise
+
+
+def _last(route: Route, error: CallError) -> Target:
+    """The target that an error came from."""
+    groups = (route.targets, *route.fallbacks, *route.context)
+    came = (t for group in groups for t in group if t.endpoint_id == error.endpoint_id)
+    return next(came, route.targets[0])
+
+
+def _routed(run: Run, route: Route, one: One[T]) -> Flow[T]:
+    try:
+        return (yield from _anywhere(run, (route.targets, *route.fallbacks), one))
+    except ContextLengthError as error:
+        if not route.context:
+            raise
+        run.errors.append(error)
+    return (yield from _anywhere(run, route.context, one))
+
+
+def _anywhere(run: Run, groups: Sequence[Sequence[Target]], one: One[T]) -> Flow[T]:
+    """The first model that answers. Those whose endpoints are all out are passed over, unless all
+    of all are."""
+    now = run.now()
+    well = [g for g in groups if len(groups) == 1 or not all(health_of(t).open(now) for t in g)]
+    for group in well or groups:
+        try:
+            result = yield from _among(run, group, one)
+        except CallError as error:
+            if group is groups[0] or len(groups) == 1:
+                raise
+            run.errors.append(error)  # what another model cannot take is not the caller's mistake
+            continue
+        if result is not None:
+            return result
+        if (left := run.left()) is not None and left <= 0:
+            break
+    raise summed(run.errors)
+
+
+def _among(run: Run, group: Sequence[Target], one: One[T]) -> Flow[T | None]:
+    """One model's endpoints, until one answers; None when there is nothing left to try.
+
+    Raises:
+        CallError: the caller's own mistake.
+    """
+    left, fresh, pool = list(group), list(group), list(group)
+    before = run.tries
+    while pool:
+        try:
+            admitted = yield from _choice(run, pool)
+        except RateLimitError as error:  # our own limits, or a vendor's wish
+            run.errors.append(error)
+            return None
+        try:
+            return (yield from _try(run, admitted, one))
+        except CallError as error:
+            kind = meaning(error)
+            if kind == "caller":
+                error.tried = tuple(e for e in run.errors if e is not error)
+                raise
+        fresh = [t for t in fresh if t is not admitted.target]
+        if kind != "again":
+            left = [t for t in left if t is not admitted.target]
+        pool = yield from _next(run, left, fresh, run.tries - before)
+    return None
+
+
+def _choice(run: Run, pool: Sequence[Target]) -> Flow[Admitted]:
+    """Where the next try goes: by tier, health, strategy and limits."""
+    if len(pool) == 1:
+        return (yield from admit(run, pool))
+    now, conduct, policy = run.now(), run.conduct, run.policy
+    strategy = conduct.strategy or policy.strategy
+    ordered = yield from order(pool, run.request, strategy, now, conduct.random, conduct.turns)
+    probes = [t for t in ordered if health_of(t).probe(now, policy)]
+    chosen = None
+    try:
+        admitted = yield from admit(run, ordered)
+        chosen = admitted.target
+    finally:
+        for target in probes:
+            if target is not chosen:
+                health_of(target).unprobed()
+    return admitted
+
+
+def _next(run: Run, left: list[Target], fresh: list[Target], tries: int) -> Flow[list[Target]]:
+    """Those that the next try may go to, when it may: at once to one that was not tried, else
+    after a wait; none when there is nothing left to do.
+
+    A retry that is not within an endpoint's budget waits for it as for its turn, unless the
+    endpoint is out.
+    """
+    if (left_over := run.left()) is not None and left_over <= 0:
+        return []
+    if paid := [t for t in fresh if run.payable(t)]:
+        return paid
+    for attempt in range(max(tries, 1), run.max_retries + 1):
+        now, most = run.now(), run.policy.max_retry_delay
+        due = [t for t in (fresh or left) if health_of(t).held - now <= most]
+        if not any(run.payable(t) or not health_of(t).open(now) for t in due):
+            return []
+        asked = min(health_of(t).held for t in due) - now
+        wait = max(asked, backoff(attempt, run.delay, most, run.conduct.random()))
+        if (left_over := run.left()) is not None and wait >= left_over:
+            return []
+        run.wait = wait
+        yield Sleep(wait)
+        if paid := [t for t in due if run.payable(t)]:
+            return paid
+    return []
+
+
+def _try(run: Run, admitted: Admitted, one: One[T]) -> Flow[T]:
+    target = admitted.target
+    health, paid, began = health_of(target), run.sends(target), run.now()
+    health.busy.add(admitted)
+    try:
+        result = yield from one(run, admitted, began)
+    except BaseException as error:
+        health.busy.discard(admitted)
+        if isinstance(error, CallError):
+            run.failed(target, began, error)
+        else:
+            health.unprobed()
+        raise
+    now = run.now()
+    health.succeeded(began, now, target.policy, again=paid)
+    (health.first if run.request.stream else health.whole).add(now - began, now)
+    return result
+
+
+def _whole(run: Run, admitted: Admitted, began: float) -> Flow[ChatCompletion]:
+    reply = yield from _answer(run, admitted, began)
     target, permit = admitted.target, admitted.permit
     try:
         result = wire(target.wire).parse(reply.body, target)
@@ -36,16 +198,13 @@ def complete(
     finish(result, target, admitted.truncation)
     if permit is not None and (settle := permit.done(result.usage, reply.headers)) is not None:
         yield settle
+    health_of(target).busy.discard(admitted)
+    run.tell("on_response", target, result=result)
     return result
 
 
-def stream(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect, Outcome, Opened]:
-    """The answer in pieces, up to its first visible one.
-
-    Raises:
-        CallError: as `complete`, and for a stream that breaks before anything is visible.
-    """
-    admitted, reply = yield from _answer(request, targets)
+def _opened(run: Run, admitted: Admitted, began: float) -> Flow[Opened]:
+    reply = yield from _answer(run, admitted, began)
     target, permit = admitted.target, admitted.permit
     told = partial(finish, target=target, truncation=admitted.truncation)
     reader = StreamReader(target, told)
@@ -67,42 +226,37 @@ def stream(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect,
         if permit is not None:
             yield permit.kept()
         raise
-    return Opened(target, reader, reply.handle, deltas, ended, permit)
+    ending = Ending(admitted, reader, began, run.now, run.watch, run.tries)
+    return Opened(target, reader, reply.handle, deltas, ended, ending, run.deadline)
 
 
-def _answer(
-    request: ChatRequest, targets: Sequence[Target]
-) -> Generator[Effect, Outcome, tuple[Admitted, Reply]]:
-    unreachable: list[CallError] = []
-    while targets:
-        admitted = yield from admit(request, targets)
-        permit, target = admitted.permit, admitted.target
-        reply = yield from _send(admitted)
-        if isinstance(reply, Reply) and reply.status < 300:
-            return admitted, reply
-        if isinstance(reply, Reply):
-            error = failure(reply.status, reply.headers, reply.body, target)
-            if permit is not None:
-                yield permit.refused(error, reply.headers)
-            raise error
+def _answer(run: Run, admitted: Admitted, began: float) -> Flow[Reply]:
+    """The vendor's answer to one request. What interrupts it, and what refuses it, settles the
+    permit."""
+    permit, target = admitted.permit, admitted.target
+    reply = yield from _sent(run, admitted, began)
+    if isinstance(reply, CallError):
         if permit is not None:
-            yield permit.back() if _never_left(reply) else permit.kept()
-        if not _never_left(reply):
-            raise reply
-        unreachable.append(reply)
-        targets = [other for other in targets if other is not target]
-    raise _none_reached(unreachable)
+            yield permit.kept() if getattr(reply, "sent", True) else permit.back()
+        raise reply
+    if reply.status >= 300:
+        error = failure(reply.status, reply.headers, reply.body, target)
+        if permit is not None:
+            yield permit.refused(error, reply.headers)
+        raise error
+    return reply
 
 
-def _send(admitted: Admitted) -> Generator[Effect, Outcome, Reply | CallError]:
-    """One try. What interrupts it settles its permit."""
+def _sent(run: Run, admitted: Admitted, began: float) -> Flow[Reply | CallError]:
     target, request, permit = admitted.target, admitted.request, admitted.permit
     format_ = wire(target.wire)
     settled = permit.back if permit is not None else None
     try:
         body = format_.build(request, target)
         settled = permit.kept if permit is not None else None
-        reply = yield Send(target, format_.PATH, body, request)
+        idle = request.idle_timeout or run.policy.idle_timeout
+        until = run.until(target, began)
+        reply = yield Send(target, format_.PATH, body, request, until, idle)
     except GeneratorExit:
         raise
     except BaseException:
@@ -111,18 +265,3 @@ def _send(admitted: Admitted) -> Generator[Effect, Outcome, Reply | CallError]:
         raise
     assert isinstance(reply, Reply | CallError)
     return reply
-
-
-def _never_left(error: CallError) -> bool:
-    return isinstance(error, ConnectionError | TimeoutError) and not error.sent
-
-
-def _none_reached(errors: list[CallError]) -> CallError:
-    if len(errors) == 1:
-        return errors[0]
-    tried = "; ".join(f"{e.endpoint_id}: {e.message}" for e in errors)
-    return ConnectionError(
-        f"none of {len(errors)} endpoints could be reached: {tried}",
-        sent=False,
-        backend=errors[0].backend if errors else None,
-    )

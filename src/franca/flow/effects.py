@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from franca.errors import CallError
 from franca.settings.target import Target
-from franca.types import ChatDelta, ChatRequest, Usage
+from franca.types import ChatDelta, ChatRequest
 from franca.wire.stream import StreamReader
 
 if TYPE_CHECKING:
-    from franca.flow.permits import Permit
     from franca.limits.model import Answer, Ask, Pause, Settle
 
 
 @dataclass(slots=True)
 class Send:
-    """Post `body` to `target`; the outcome is a `Reply`."""
+    """Post `body` to `target`; the outcome is a `Reply`.
+
+    Args:
+        deadline: when the answer must be there, of a stream its first visible event; on the
+            clock of `time.monotonic`. None: the HTTP library's own timeouts hold.
+        idle: seconds that an open stream may be silent.
+    """
 
     target: Target
     path: str
     body: dict[str, Any]
     request: ChatRequest
+    deadline: float | None = None
+    idle: float | None = None
 
 
 @dataclass(slots=True)
@@ -61,32 +67,34 @@ class Work:
 
 
 @dataclass(slots=True)
+class Sleep:
+    """Nothing, for so many seconds."""
+
+    seconds: float
+
+
+@dataclass(slots=True)
 class Opened:
-    """A stream that has committed: from here on the driver owns it."""
+    """A stream that has committed: from here on the driver owns it.
+
+    Args:
+        end: to be called once when it ends, however; gives what settles its reservation, None
+            where nothing is limited. Holds the stream's reader, not the stream.
+        deadline: when it must have ended, None for whenever.
+    """
 
     target: Target
     reader: StreamReader
     handle: Any
     deltas: list[ChatDelta]
     ended: bool
-    permit: Permit | None = None
-
-    def settlement(self) -> Callable[[], Settle] | None:
-        """What settles the stream's reservation when it ends, however; None where nothing is
-        limited. Holds the stream's reader, not the stream."""
-        return None if self.permit is None else partial(_settled, self.permit, self.reader)
-
-
-def _settled(permit: Permit, reader: StreamReader) -> Settle:
-    usage = reader.usage
-    if usage is not None and not reader.done:
-        usage = Usage(prompt_tokens=usage.prompt_tokens, cached_tokens=usage.cached_tokens)
-    return permit.answered(usage)
+    end: Callable[[], Settle | None]
+    deadline: float | None = None
 
 
 if TYPE_CHECKING:
-    Effect = Send | Read | Close | Work | Ask | Pause
+    Effect = Send | Read | Close | Sleep | Work | Ask | Pause
     Outcome = Reply | bytes | None | CallError | Answer
 else:  # where nothing is limited, nothing of the limits is loaded
-    Effect = Send | Read | Close | Work
+    Effect = Send | Read | Close | Sleep | Work
     Outcome = Reply | bytes | None | CallError

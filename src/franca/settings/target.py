@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from franca.backends import OPENAI_CHAT, Quirks
+from franca.settings.policy import DEFAULT, Policy
 from franca.types import EndpointType
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class Target:
         rpm, tpm, itpm, otpm: requests, tokens, input and output tokens a minute; rps: requests a
             second. None: no limit.
         counting: who counts them, None where limits are off.
+        policy: how its calls are tried again and spread.
         prices: the settings' own, None where they have none.
         kept: where others keep what they made of this target, by their own names.
         endpoint_enabled etc. do not appear: what is off is not a target.
@@ -146,6 +148,7 @@ class Target:
     rps: int | None = None
     concurrent_requests: int | None = None
     counting: Counting | None = None
+    policy: Policy = DEFAULT
     context_length: int | None = None
     max_output_tokens: int | None = None
     max_image_dimension: int | None = None

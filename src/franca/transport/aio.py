@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from franca.errors import CallError
-from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Work
+from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Sleep, Work
 from franca.limits.drive import adrive, aperform, settle_aside
 from franca.settings.target import Endpoint, Target
 from franca.transport import links
-from franca.transport.failures import translate
+from franca.transport.failures import late, translate
 from franca.transport.link import Link, frame, pieces
 
 if TYPE_CHECKING:
@@ -25,34 +26,48 @@ _HeldByLoop = dict[asyncio.AbstractEventLoop, links.Held]
 
 class Handle:
     """An open reply: its bytes as they come, and how to close it. Collected, it has its loop do
-    so. `settle`, where something is limited, says what its end does to the reservation."""
+    so. `end` is called once, at its end; `deadline` is when that must have come, `idle` for how
+    many seconds it may be silent."""
 
-    __slots__ = ("_close", "_loop", "chunks", "settle")
+    __slots__ = ("_close", "_loop", "chunks", "deadline", "end", "idle")
 
     def __init__(
-        self, close: Callable[[], Coroutine[Any, Any, None]], chunks: AsyncIterator[bytes]
+        self,
+        close: Callable[[], Coroutine[Any, Any, None]],
+        chunks: AsyncIterator[bytes],
+        send: Send | None = None,
     ) -> None:
         self.chunks = chunks
         self._close: Callable[[], Coroutine[Any, Any, None]] | None = close
         self._loop = asyncio.get_running_loop()
-        self.settle: Callable[[], Settle] | None = None
+        self.deadline, self.idle = (send.deadline, send.idle) if send else (None, None)
+        self.end: Callable[[], Settle | None] | None = None
 
     async def close(self) -> None:
         """Close the reply and settle its reservation, once."""
         close, self._close = self._close, None
-        settle, self.settle = self.settle, None
+        end, self.end = self.end, None
         try:
             if close is not None:
                 await close()
         finally:
-            if settle is not None:
-                await aperform(settle())
+            if end is not None and (settle := end()) is not None:
+                await aperform(settle)
 
     def __del__(self) -> None:
         if (close := self._close) is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(partial(_start, self._loop, close))
-        if (settle := self.settle) is not None:
-            settle_aside(settle())
+        if (end := self.end) is not None and (settle := end()) is not None:
+            settle_aside(settle)
+
+    async def next(self) -> bytes | None:
+        """The next bytes, None at the end. asyncio.TimeoutError where they do not come in time."""
+        if self.deadline is None and self.idle is None:
+            return await anext(self.chunks, None)
+        left = None if self.deadline is None else self.deadline - time.monotonic()
+        spans = [span for span in (left, self.idle) if span is not None]
+        async with asyncio.timeout(min(spans)):
+            return await anext(self.chunks, None)
 
 
 class AsyncTransport:
@@ -89,7 +104,7 @@ class AsyncTransport:
     async def open(self, flow: Generator[Effect, Outcome, Opened]) -> Opened:
         """Drive a stream's flow until it has committed."""
         opened = await adrive(flow, self._perform)
-        opened.handle.settle = opened.settlement()
+        opened.handle.end, opened.handle.deadline = opened.end, opened.deadline
         return opened
 
     async def chunks(self, opened: Opened) -> AsyncIterator[bytes]:
@@ -141,11 +156,22 @@ class AsyncTransport:
             return await self._read(effect.handle, effect.target)
         if isinstance(effect, Close):
             return await effect.handle.close()
+        if isinstance(effect, Sleep):
+            return await asyncio.sleep(effect.seconds)
         if isinstance(effect, Work):
             return await asyncio.to_thread(effect.call)
         return await aperform(effect)
 
     async def _send(self, send: Send) -> Reply | CallError:
+        if send.deadline is None:
+            return await self._sent(send)
+        try:
+            async with asyncio.timeout(send.deadline - time.monotonic()):
+                return await self._sent(send)
+        except TimeoutError:
+            return late(send.target)
+
+    async def _sent(self, send: Send) -> Reply | CallError:
         try:
             link = await self.link(send.target.endpoint)
             if not link.direct:
@@ -156,7 +182,7 @@ class AsyncTransport:
                 return Reply(response.status_code, response.headers, response.content)
             if response.status_code >= 300:
                 return Reply(response.status_code, response.headers, await _whole(response))
-            handle = Handle(response.aclose, aiter(pieces(response, response.aiter_bytes)))
+            handle = Handle(response.aclose, aiter(pieces(response, response.aiter_bytes)), send)
             return Reply(response.status_code, response.headers, handle=handle)
         except Exception as error:
             if (ours := translate(error, send.target)) is None:
@@ -165,7 +191,9 @@ class AsyncTransport:
 
     async def _read(self, handle: Handle, target: Target) -> bytes | CallError | None:
         try:
-            return await anext(handle.chunks, None)
+            return await handle.next()
+        except TimeoutError:
+            return late(target)
         except Exception as error:
             if (ours := translate(error, target)) is None:
                 raise
@@ -190,7 +218,7 @@ async def _post(link: Link, send: Send) -> Reply:
     answer = await link.sdk.post(send.path, **given)
     if not send.request.stream:
         return Reply(200, {}, encode(answer))
-    handle = Handle(answer.close, (frame(event) async for event in answer))
+    handle = Handle(answer.close, (frame(event) async for event in answer), send)
     return Reply(200, answer.response.headers, handle=handle)
 
 

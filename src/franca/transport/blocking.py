@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from franca.errors import CallError
-from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Work
+from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Sleep, Work
 from franca.limits.drive import drive, perform, settle_aside
 from franca.settings.target import Endpoint, Target
 from franca.transport import links
-from franca.transport.failures import translate
-from franca.transport.link import Link, frame, pieces
+from franca.transport.failures import late, translate
+from franca.transport.link import Link, frame, over, pieces, quiet
 
 if TYPE_CHECKING:
     from franca.limits.model import Settle
@@ -24,29 +25,31 @@ T = TypeVar("T")
 class Handle:
     """An open reply: its bytes as they come, and how to close it. Collected, it closes itself.
 
-    `settle`, where something is limited, says what its end does to the reservation.
+    `end` is called once, at its end; `deadline` is when that must have come.
     """
 
-    __slots__ = ("_close", "chunks", "settle")
+    __slots__ = ("_close", "chunks", "deadline", "end")
 
-    def __init__(self, close: Callable[[], None], chunks: Iterator[bytes]) -> None:
-        self._close, self.chunks = close, chunks
-        self.settle: Callable[[], Settle] | None = None
+    def __init__(
+        self, close: Callable[[], None], chunks: Iterator[bytes], deadline: float | None = None
+    ) -> None:
+        self._close, self.chunks, self.deadline = close, chunks, deadline
+        self.end: Callable[[], Settle | None] | None = None
 
     def close(self) -> None:
         """Close the reply; settle its reservation, once."""
-        settle, self.settle = self.settle, None
+        end, self.end = self.end, None
         try:
             self._close()
         finally:
-            if settle is not None:
-                perform(settle())
+            if end is not None and (settle := end()) is not None:
+                perform(settle)
 
     def __del__(self) -> None:
-        settle, self.settle = self.settle, None
+        end, self.end = self.end, None
         self._close()
-        if settle is not None:
-            settle_aside(settle())
+        if end is not None and (settle := end()) is not None:
+            settle_aside(settle)
 
 
 class BlockingTransport:
@@ -75,7 +78,7 @@ class BlockingTransport:
     def open(self, flow: Generator[Effect, Outcome, Opened]) -> Opened:
         """Drive a stream's flow until it has committed."""
         opened = drive(flow, self._perform)
-        opened.handle.settle = opened.settlement()
+        opened.handle.end, opened.handle.deadline = opened.end, opened.deadline
         return opened
 
     def chunks(self, opened: Opened) -> Iterator[bytes]:
@@ -123,6 +126,8 @@ class BlockingTransport:
             return self._read(effect.handle, effect.target)
         if isinstance(effect, Close):
             return effect.handle.close()
+        if isinstance(effect, Sleep):
+            return time.sleep(effect.seconds)
         if isinstance(effect, Work):
             return effect.call()
         return perform(effect)
@@ -133,12 +138,15 @@ class BlockingTransport:
             if not link.direct:
                 return _post(link, send)
             request = link.request(send, link.key() if link.key else None)
-            response = link.http.send(request, stream=send.request.stream)
-            if not send.request.stream:
+            if not send.request.stream and send.deadline is None:
+                response = link.http.send(request)
                 return Reply(response.status_code, response.headers, response.content)
-            if response.status_code >= 300:
-                return Reply(response.status_code, response.headers, _whole(response))
-            handle = Handle(response.close, iter(pieces(response, response.iter_bytes)))
+            response = link.http.send(request, stream=True)
+            if response.status_code >= 300 or not send.request.stream:
+                return Reply(response.status_code, response.headers, _whole(response, send))
+            quiet(request, send)
+            chunks = iter(pieces(response, response.iter_bytes))
+            handle = Handle(response.close, chunks, send.deadline)
             return Reply(response.status_code, response.headers, handle=handle)
         except Exception as error:
             if (ours := translate(error, send.target)) is None:
@@ -147,16 +155,25 @@ class BlockingTransport:
 
     def _read(self, handle: Handle, target: Target) -> bytes | CallError | None:
         try:
-            return next(handle.chunks, None)
+            chunk = next(handle.chunks, None)
+            return late(target) if handle.deadline and chunk and over(handle.deadline) else chunk
         except Exception as error:
             if (ours := translate(error, target)) is None:
                 raise
             return ours
 
 
-def _whole(response: Any) -> bytes:
+def _whole(response: Any, send: Send) -> bytes:
+    """The body, read no longer than until the deadline."""
     try:
-        return response.read()
+        if send.deadline is None:
+            return response.read()
+        parts = []
+        for part in pieces(response, response.iter_bytes):
+            parts.append(part)
+            if over(send.deadline):
+                raise late(send.target)
+        return b"".join(parts)
     finally:
         response.close()
 
@@ -167,5 +184,5 @@ def _post(link: Link, send: Send) -> Reply:
     answer = link.sdk.post(send.path, **link.post(send))
     if not send.request.stream:
         return Reply(200, {}, encode(answer))
-    handle = Handle(answer.close, (frame(event) for event in answer))
+    handle = Handle(answer.close, (frame(event) for event in answer), send.deadline)
     return Reply(200, answer.response.headers, handle=handle)

@@ -75,6 +75,11 @@ def translate(error: Exception, target: Target) -> CallError | None:
     return None
 
 
+def late(target: Target) -> TimeoutError:
+    """The time for an answer is over."""
+    return TimeoutError("no answer in time", backend=target.backend, endpoint_id=target.endpoint_id)
+
+
 def _lost(error: Exception) -> dict[str, Any] | None:
     """What to tell of a connection that aiohttp could not open, or that was lost; None for others.
 

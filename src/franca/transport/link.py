@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from franca.wire import encode
 _NOT_OURS = ("x-stainless-", "user-agent", "openai-organization", "openai-project")
 _CONTROL = re.compile(r"[\x00-\x08\n-\x1f\x7f]")
 _DEFAULT_TIMEOUT = 600.0  # seconds, as the vendors' SDKs
+_LEAST = 0.001  # seconds: 0 means none to the HTTP libraries
 
 
 class Link:
@@ -87,8 +89,10 @@ class Link:
         return given
 
     def timeout(self, send: Send) -> float:
-        """Seconds: the call's, else the endpoint's, else the default."""
-        return send.request.timeout or self.endpoint.timeout or _DEFAULT_TIMEOUT
+        """Seconds: until the deadline where there is one, else the endpoint's, or the default."""
+        if send.deadline is None:
+            return send.request.timeout or self.endpoint.timeout or _DEFAULT_TIMEOUT
+        return max(send.deadline - time.monotonic(), _LEAST)
 
     def _check(self, headers: dict[str, str], send: Send) -> None:
         """The HTTP libraries refuse control characters each with an error of its own, or do not."""
@@ -128,6 +132,17 @@ def _static_headers(client: Any, endpoint: Endpoint) -> dict[str, str]:
 def _merged(*layers: Any) -> dict[str, str]:
     """Headers by name whatever its case; the last one wins."""
     return {name.lower(): value for layer in layers for name, value in layer.items()}
+
+
+def over(deadline: float) -> bool:
+    """Whether a deadline has passed."""
+    return time.monotonic() > deadline
+
+
+def quiet(request: Any, send: Send) -> None:
+    """Let an accepted stream's reads wait no longer than its silence may last."""
+    if send.idle is not None:
+        request.extensions["timeout"]["read"] = send.idle
 
 
 def pieces(response: Any, decoded: Callable[[], Any]) -> Any:

@@ -53,9 +53,17 @@ class ChatParams(TypedDict, total=False):
         stream_options: OpenAI's; usage is asked for in any case.
         context_length_control: what stays of a conversation that is too long for a model whose
             context the settings name; `latest` where nothing is said.
-        timeout: seconds for each try.
-        max_wait: seconds to wait at most until the limits allow the call, 0 for not at all; instead
-            of the settings' own.
+        timeout: seconds for each try, of a stream until its first visible event. deadline: seconds
+            for the whole call, its waits and retries included. idle_timeout: seconds that an open
+            stream may be silent.
+        max_wait: seconds to wait at most until the limits allow the call, 0 for not at all.
+        max_retries: tries after the first. retry_delay: seconds, of the first wait between tries;
+            each further one is twice as long, all are drawn at random up to that.
+        fallback_models: where the call goes when the model's own endpoints fail: names of models
+            of the same backend, or `backend/model`. context_fallback: the same for a prompt that
+            is too long for the model; True takes the fallback models.
+        affinity_key: a conversation's name: its calls go to the same endpoint while that is well,
+            whose prompt cache knows them. `prompt_cache_key` is taken where this is not given.
         extra_body, extra_headers, extra_query: added last, as they are.
     """
 
@@ -92,7 +100,14 @@ class ChatParams(TypedDict, total=False):
     capability_policy: CapabilityPolicy | None
     context_length_control: ContextLengthControl | None
     timeout: float | None
+    deadline: float | None
+    idle_timeout: float | None
     max_wait: float | None
+    max_retries: int | None
+    retry_delay: float | None
+    fallback_models: str | Sequence[str] | None
+    context_fallback: bool | str | Sequence[str] | None
+    affinity_key: str | None
     extra_body: Mapping[str, Any] | None
     extra_headers: Mapping[str, str] | None
     extra_query: Mapping[str, Any] | None
@@ -104,9 +119,7 @@ class ChatRequest:
 
     Args:
         messages: the conversation, in franca's own form.
-        params: those of `ChatParams` that were given (no None), less the options of transport
-            (`timeout`, `max_wait`, `extra_headers`, `extra_query`), `capability_policy` and
-            `context_length_control`.
+        params: those of `ChatParams` that were given (no None), less those that are fields here.
         stream: whether the answer is to come in pieces.
         capability_policy: see `CapabilityPolicy`.
     """
@@ -117,6 +130,13 @@ class ChatRequest:
     capability_policy: CapabilityPolicy = "strict"
     context_length_control: ContextLengthControl = "latest"
     timeout: float | None = None
+    deadline: float | None = None
+    idle_timeout: float | None = None
     max_wait: float | None = None
+    max_retries: int | None = None
+    retry_delay: float | None = None
+    fallback_models: str | Sequence[str] | None = None
+    context_fallback: bool | str | Sequence[str] | None = None
+    affinity_key: str | None = None
     extra_headers: Mapping[str, str] | None = None
     extra_query: Mapping[str, Any] | None = None

@@ -82,6 +82,11 @@ class StreamReader:
         return self._fold.done
 
     @property
+    def failed(self) -> CallError | None:
+        """What the stream broke with."""
+        return self._broken
+
+    @property
     def usage(self) -> Usage | None:
         """What has been billed, as far as the vendor has said."""
         return self._fold.result().usage
