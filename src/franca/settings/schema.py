@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from franca.backends import Quirks, ThinkingForm
+from franca.settings.policy import Strategy
 from franca.settings.target import Secret
 from franca.types import BackendType, EndpointType
 
@@ -40,6 +41,10 @@ def _pairs(value: Any) -> Any:
 
 def _lower(value: Any) -> Any:
     return (value.strip().lower() or None) if isinstance(value, str) else value
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
 
 
 def _currency(value: str) -> str:
@@ -258,13 +263,49 @@ class TokenServerSettings(_Part):
     api_key: Key | None = None
 
 
+Seconds = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Models = dict[str, Annotated[list[Text], BeforeValidator(_listed)]]
+
+
+class RetrySettings(_Part):
+    """How often and when a call is tried again; see `franca.settings.policy.Policy`."""
+
+    max_retries: Count | None = None
+    retry_delay: Annotated[float, Field(ge=0)] | None = None
+    max_retry_delay: Annotated[float, Field(ge=0)] | None = None
+    budget: Annotated[float, Field(ge=0)] | None = None
+    timeout: Seconds | None = None
+    deadline: Seconds | None = None
+    idle_timeout: Seconds | None = None
+
+
+class RoutingSettings(_Part):
+    """Which of a tier's endpoints goes first."""
+
+    strategy: Strategy | None = None
+
+
+class BreakerSettings(_Part):
+    """When an endpoint is taken out, and for how long."""
+
+    failure_threshold: Count | None = None
+    recovery_time: Seconds | None = None
+    max_recovery_time: Seconds | None = None
+    error_rate: Share | None = None
+    window: Seconds | None = None
+    min_calls: Annotated[int, Field(ge=1)] | None = None
+    max_ejection: Share | None = None
+
+
 class FrancaSettings(_Part):
     """What only franca has. `rates`: how much of a currency a US dollar buys."""
 
-    retry: dict[str, Any] | None = None
-    routing: dict[str, Any] | None = None
-    fallbacks: dict[str, Any] | list[Any] | None = None
-    breaker: dict[str, Any] | None = None
+    retry: RetrySettings | None = None
+    routing: RoutingSettings | None = None
+    fallbacks: Models | None = None
+    context_fallbacks: Models | None = None
+    breaker: BreakerSettings | None = None
     budgets: dict[str, Any] | list[Any] | None = None
     cache: dict[str, Any] | None = None
     prices: dict[str, Any] | None = None
