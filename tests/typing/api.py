@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 import anthropic
 import openai
 
-from franca import BackendType, RateLimiter, create_async_chat_client, create_chat_client
+from franca import (
+    MODEL_PRICING,
+    BackendType,
+    RateLimiter,
+    Settings,
+    count_messages_tokens,
+    count_tokens,
+    create_async_chat_client,
+    create_chat_client,
+    estimate_batch_cost,
+    estimate_cost,
+    format_messages,
+    get_message_token_counts,
+    get_token_counts,
+    total_cost,
+)
 from franca.chat_clients import (
     AnthropicAsyncChatClient,
     AnthropicChatClient,
@@ -18,7 +34,8 @@ from franca.chat_clients import (
     OpenAIChatClient,
 )
 from franca.limits.limiter import RateLease, Stats
-from franca.types import ChatCompletion, ChatDelta, EndpointType
+from franca.tokens import Cost, Fitted, Truncation, fit, message_tokens
+from franca.types import ChatCompletion, ChatDelta, EndpointType, Message
 
 
 def clients(name: str) -> None:
@@ -112,3 +129,40 @@ async def limits_in_asyncio(limiter: RateLimiter) -> None:
     assert_type(lease, RateLease)
     await lease.arelease()
     assert_type(await limiter.aget_stats(), Stats)
+
+
+def counting(settings: Settings) -> None:
+    turns = [{"role": "user", "content": "hi"}]
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+    assert_type(count_tokens("hi", model="gpt-5"), int)
+    assert_type(get_token_counts("hi", "gpt-5", settings=settings), int)
+    assert_type(get_message_token_counts(messages=turns, tools=tools, model="gpt-5"), int)
+    assert_type(count_messages_tokens(turns, "gpt-5"), int)
+    assert_type(count_messages_tokens([turns, turns], model="gpt-5", tools=tools), int)
+    client = create_chat_client("openai")
+    assert_type(client.count_tokens(turns, tools=tools, exact=True), int)
+    assert_type(format_messages(turns, "anthropic", max_image_dimension=1568), list[dict[str, Any]])
+
+
+async def counting_in_asyncio() -> None:
+    assert_type(await create_async_chat_client("openai").count_tokens("hi", exact=True), int)
+
+
+def money(answer: ChatCompletion, settings: Settings) -> None:
+    assert_type(estimate_cost(1000, 10, "gpt-5"), Cost | None)
+    assert_type(estimate_cost(1000, model="gpt-5", is_input=False), Cost | None)
+    assert_type(estimate_batch_cost([(1000, 10)], "gpt-5"), Cost | None)
+    turns = [{"role": "user", "content": "hi"}]
+    assert_type(estimate_batch_cost([turns, turns], "gpt-5", avg_output_tokens=9), Cost | None)
+    assert_type(total_cost([answer.cost], "CNY", {"CNY": "7.1"}), Cost | None)
+    assert_type(total_cost([answer.cost], settings=settings), Cost | None)
+    assert_type(MODEL_PRICING["gpt-5"]["input"], Decimal)
+    assert_type(answer.cost, Cost | None)
+
+
+def fitting(answer: ChatCompletion, messages: list[Message]) -> None:
+    fitted = fit(messages, limit=9, control="latest", count=lambda m: message_tokens(m, "gpt-5"))
+    assert_type(fitted, Fitted)
+    assert_type(fitted.messages, list[Message])
+    assert_type(fitted.truncation, Truncation | None)
+    assert_type(answer.truncation, Truncation | None)
