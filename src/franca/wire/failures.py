@@ -53,6 +53,11 @@ _BY_CODE: dict[str, type[CallError]] = {
     "request_too_large": InvalidRequestError,
     "timeout_error": TimeoutError,
 }
+_SPENT = re.compile(
+    r"insufficient[_ ](?:user_)?(?:quota|balance|credits)|exceeded_current_quota|billing_hard_limit"
+    r"|billing_not_active|your credit balance is too low|arrearage|余额不足|欠费",
+    re.I,
+)
 _TRANSIENT = frozenset({408, 409, 425, 429})
 _LONGEST = 500
 
@@ -65,6 +70,11 @@ def failure(
     effective = inner if status in (None, 200) else status
     kind = _kind(effective, code, message)
     retryable = effective in _TRANSIENT or (effective or 0) >= 500 or kind.retryable
+    if (told := headers.get("x-should-retry")) in ("true", "false"):
+        retryable = told == "true"
+    if _spent(effective, code, message):
+        kind = kind if kind is RateLimitError else PermissionDeniedError
+        retryable = False
     return kind(
         scrub(message, target.endpoint.secrets())[:_LONGEST]
         or f"{target.backend} answered with an error",
@@ -72,7 +82,7 @@ def failure(
         endpoint_id=target.endpoint_id,
         status_code=effective,
         request_id=headers.get("x-request-id") or headers.get("request-id"),
-        retry_after=retry_after(headers),
+        retry_after=_told(headers, body),
         code=code,
         body=body,
         retryable=retryable and not issubclass(kind, InvalidRequestError),
@@ -92,6 +102,28 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except (TypeError, ValueError):
         return None
     return max(wait.total_seconds(), 0.0)
+
+
+def _spent(status: int | None, code: str | None, message: str) -> bool:
+    """Whether there is no money left, which no wait would mend.
+
+    Among the errors for what the request says the vendor's own words must begin so: they may repeat
+    the caller's.
+    """
+    if status in (402, 403, 429):
+        return bool(_SPENT.search(f"{code} {message}"))
+    return status == 400 and bool(_SPENT.match(code or "") or _SPENT.match(message))
+
+
+def _told(headers: Mapping[str, str], body: bytes) -> float | None:
+    """As `retry_after`; Google says it in the body: `{"retryDelay": "34.07s"}`.
+
+    https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto
+    """
+    if (seconds := retry_after(headers)) is not None:
+        return seconds
+    found = re.search(rb'"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"', body)
+    return float(found[1]) if found else None
 
 
 def _kind(status: int | None, code: str | None, message: str) -> type[CallError]:

@@ -41,6 +41,15 @@ def of(status: int | None, body: Any) -> errors.CallError:
         (418, b"", errors.APIError, False),
         (422, {"detail": [{"msg": "field required"}]}, errors.InvalidRequestError, False),
         (429, [{"error": {"code": 429, "status": "X"}}], errors.RateLimitError, True),
+        (429, {"error": {"code": "insufficient_quota"}}, errors.RateLimitError, False),
+        (
+            400,
+            {"error": {"message": "Your credit balance is too low to access the API."}},
+            errors.PermissionDeniedError,
+            False,
+        ),
+        (400, {"error": {"code": "Arrearage"}}, errors.PermissionDeniedError, False),
+        (400, {"error": {"message": "odd: 余额不足"}}, errors.InvalidRequestError, False),
         (500, b"oops", errors.ProviderError, True),
         (529, {"error": {"type": "overloaded_error"}}, errors.ProviderError, True),
         (None, {"error": {"code": 429}}, errors.RateLimitError, True),
@@ -91,3 +100,18 @@ def test_the_key_is_in_no_message() -> None:
 )
 def test_retry_after(headers: dict[str, str], want: float | None) -> None:
     assert retry_after(headers) == want
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "retryable"),
+    [(500, "false", False), (400, "true", False), (409, "false", False), (503, "true", True)],
+)
+def test_the_vendor_says_whether(status: int, told: str, retryable: bool) -> None:
+    assert failure(status, {"x-should-retry": told}, b"", TARGET).retryable is retryable
+
+
+def test_googles_delay_is_in_the_body() -> None:
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s"}]
+    body = json.dumps([{"error": {"code": 429, "details": details}}]).encode()
+    assert failure(429, {}, body, TARGET).retry_after == 34.5
+    assert failure(429, {"retry-after": "2"}, body, TARGET).retry_after == 2
