@@ -69,7 +69,8 @@ def _routed(run: Run, route: Route, one: One[T]) -> Flow[T]:
     except ContextLengthError as error:
         if not route.context:
             raise
-        run.errors.append(error)
+        if error not in run.errors:
+            run.errors.append(error)
     return (yield from _anywhere(run, route.context, one))
 
 
@@ -84,8 +85,9 @@ def _anywhere(run: Run, groups: Sequence[Sequence[Target]], one: One[T]) -> Flow
         except CallError as error:
             if group is groups[0] or len(groups) == 1:
                 raise
-            run.errors.append(error)  # what another model cannot take is not the caller's mistake
-            continue
+            if error not in run.errors:  # else a try has met it
+                run.errors.append(error)
+            continue  # what another model cannot take is not the caller's mistake
         if result is not None:
             return result
         if (left := run.left()) is not None and left <= 0:
@@ -99,8 +101,8 @@ def _among(run: Run, group: Sequence[Target], one: One[T]) -> Flow[T | None]:
     Raises:
         CallError: the caller's own mistake.
     """
-    left, fresh, pool = list(group), list(group), list(group)
-    before = run.tries
+    left, fresh, before = list(group), list(group), run.tries
+    pool = (yield from _next(run, left, fresh, 0)) if run.errors else list(group)
     while pool:
         try:
             admitted = yield from _choice(run, pool)
