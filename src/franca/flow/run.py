@@ -128,7 +128,7 @@ class Run:
         """A try has met this: remember it for the call and for the endpoint."""
         self.errors.append(error)
         kind, asked = meaning(error), isinstance(error, RateLimitError) and error.retry_after
-        self.free, self.wait = bool(asked) or kind == "out", 0.0
+        self.free, self.wait = bool(asked) or kind in ("out", "caller"), 0.0
         if not (isinstance(error, TimeoutError) and self._hurried(target, began)):
             judge(target, began, self.now(), error, stream=self.request.stream)
 
