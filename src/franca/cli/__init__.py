@@ -13,8 +13,9 @@ from io import TextIOWrapper
 
 def main() -> None:
     """Run the command line in `sys.argv` and exit with its status."""
-    if isinstance(sys.stdout, TextIOWrapper):  # a terminal may lack what a model writes
-        sys.stdout.reconfigure(errors="backslashreplace")
+    for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace")):
+        if isinstance(stream, TextIOWrapper):  # a terminal may lack what a model writes
+            stream.reconfigure(errors=errors)
     try:
         from franca.cli.app import app
 

@@ -180,12 +180,15 @@ async def _streamed(
 
 def record(answer: Answer) -> dict[str, Any]:
     """What `--json` tells of it: the result's fields and its cost, or what came of it."""
-    if answer.result is None:
+    result = answer.result
+    if result is None:
         partial = answer.error.partial if isinstance(answer.error, StreamInterrupted) else None
         told = partial.model_dump() if partial else {"content": answer.text or None, "usage": None}
         return {**told, "cost": None}
-    bill = answer.result.cost
-    return {**answer.result.model_dump(), "cost": None if bill is None else priced(bill)}
+    told, bill = result.model_dump(), result.cost
+    if len(result.choices) < 2:  # the first one's fields stand beside it
+        del told["choices"]
+    return {**told, "cost": None if bill is None else priced(bill)}
 
 
 def priced(bill: Cost) -> dict[str, str]:

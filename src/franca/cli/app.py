@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from franca.cli.command import Group
 from franca.cli.commands import counting, looking, serving, settings, talking
 from franca.version import __version__
 
 app = typer.Typer(
+    cls=Group,
     help="One language for every LLM backend.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

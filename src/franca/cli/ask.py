@@ -11,7 +11,7 @@ import typer
 
 from franca import create_async_chat_client
 from franca.cli.answer import Answer, Screen, Setup, answered, record, remarks, user_turn
-from franca.cli.command import emit
+from franca.cli.command import emit, piped
 
 
 def question(words: Sequence[str], pictures: Sequence[str]) -> dict[str, Any]:
@@ -19,11 +19,11 @@ def question(words: Sequence[str], pictures: Sequence[str]) -> dict[str, Any]:
 
     Raises:
         typer.BadParameter: there is no question.
-        InvalidRequestError: a picture cannot be read.
+        ReadError, InvalidRequestError: stdin or a picture cannot be read.
     """
-    piped = "-" in words or (not words and not sys.stdin.isatty())
+    listens = "-" in words or (not words and not sys.stdin.isatty())
     spoken = " ".join(word for word in words if word != "-")
-    text = "\n\n".join(filter(None, (spoken, sys.stdin.read().strip() if piped else "")))
+    text = "\n\n".join(filter(None, (spoken, piped().strip() if listens else "")))
     if not text:
         raise typer.BadParameter("ask what? Give a TEXT, or pipe one in")
     return user_turn(text, pictures)

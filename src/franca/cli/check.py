@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from franca import create_async_chat_client
+from franca import AsyncChatClient, create_async_chat_client
 from franca.cli.command import emit
 from franca.errors import FrancaError, SettingsError
 from franca.settings import Settings
@@ -61,7 +61,9 @@ def check(
     Raises:
         SettingsError: nothing in the settings is left to call.
     """
-    return asyncio.run(_all(settings, wanted(settings, backend, model), timeout, at_once))
+    targets = wanted(settings, backend, model)
+    outcomes = asyncio.run(probed(settings, targets, timeout, at_once))
+    return [outcome for (outcome,) in outcomes]
 
 
 def wanted(settings: Settings, backend: str | None, model: str | None) -> list[Target]:
@@ -88,25 +90,39 @@ def show(outcomes: Sequence[Outcome], *, as_json: bool = False) -> None:
         Console(highlight=False).print(_table(outcomes))
 
 
-async def _all(
-    settings: Settings, targets: Iterable[Target], timeout: float, at_once: int
-) -> list[Outcome]:
+async def probed(
+    settings: Settings, targets: Iterable[Target], timeout: float, at_once: int, tries: int = 1
+) -> list[list[Outcome]]:
+    """What each of the targets said at each try; `at_once` of them are asked at the same time."""
     room = asyncio.Semaphore(at_once)
 
-    async def one(target: Target) -> Outcome:
+    async def one(target: Target) -> list[Outcome]:
         async with room:
-            return await probe(settings, target, timeout)
+            return await probe(settings, target, timeout, tries)
 
     return list(await asyncio.gather(*map(one, targets)))
 
 
-async def probe(settings: Settings, target: Target, timeout: float) -> Outcome:
-    """Stream a short answer from one endpoint."""
+async def probe(
+    settings: Settings, target: Target, timeout: float, tries: int = 1
+) -> list[Outcome]:
+    """Stream a short answer from one endpoint, so many times on one client.
+
+    Args:
+        timeout: seconds for each.
+    """
+    async with create_async_chat_client(
+        target.backend, model=target.model, settings=settings, endpoint_id=target.endpoint_id
+    ) as client:
+        return [await _once(client, target, timeout) for _ in range(tries)]
+
+
+async def _once(client: AsyncChatClient, target: Target, timeout: float) -> Outcome:
     outcome = Outcome(target.backend, target.model, target.endpoint_id, target.wire)
     start = time.perf_counter()
     try:
         async with asyncio.timeout(timeout):
-            first = await _first_token(settings, target)
+            first = await _first_token(client)
     except FrancaError as error:
         return replace(outcome, error=f"{type(error).__name__}: {error}")
     except TimeoutError:
@@ -115,14 +131,9 @@ async def probe(settings: Settings, target: Target, timeout: float) -> Outcome:
     return replace(outcome, first_token=first - start, latency=latency)
 
 
-async def _first_token(settings: Settings, target: Target) -> float:
+async def _first_token(client: AsyncChatClient) -> float:
     first = 0.0
-    async with (
-        create_async_chat_client(
-            target.backend, model=target.model, settings=settings, endpoint_id=target.endpoint_id
-        ) as client,
-        await client.create_stream(_PROMPT, max_tokens=_MAX_TOKENS) as stream,
-    ):
+    async with await client.create_stream(_PROMPT, max_tokens=_MAX_TOKENS) as stream:
         async for _ in stream:
             first = first or time.perf_counter()
     return first or time.perf_counter()

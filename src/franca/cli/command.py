@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TextIO, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
 from franca.errors import FrancaError, SettingsError
 
@@ -18,6 +19,20 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _UNSEEN = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd")
 _PLAIN = {**_UNSEEN, ord("\n"): "\n", ord("\t"): "\t", ord("\r"): None}
+
+
+class Group(TyperGroup):
+    """Commands under one name.
+
+    Typer loads pydantic to read a flag whose default is None, and reads --help and those of the
+    shell's completion before any command: False spares each --help half of its time.
+    """
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        params = super().get_params(ctx)
+        for param in params:
+            param.default = False if param.default is None else param.default
+        return params
 
 
 def clean(command: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -38,6 +53,18 @@ def clean(command: Callable[_P, _R]) -> Callable[_P, _R]:
             raise typer.Exit(UNUSABLE if isinstance(error, SettingsError) else FAILED) from None
 
     return run
+
+
+class ReadError(FrancaError):
+    """A file, or stdin, that cannot be read."""
+
+
+def piped() -> str:
+    """All that stdin says. Raises ReadError where it is no UTF-8."""
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ReadError("stdin: not UTF-8 text") from None
 
 
 def emit(value: Any) -> None:

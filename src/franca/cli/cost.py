@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from franca.cli.answer import money, plain, priced
-from franca.cli.command import emit, note
+from franca.cli.command import ReadError, emit, note
 from franca.cli.source import opened
-from franca.cli.tokens import ReadError, vendors_name
+from franca.cli.tokens import vendors_name
 from franca.settings import Settings
 from franca.tokens import Cost, estimate_cost, result_cost
 from franca.tokens.price_table import BATCH, backend_of

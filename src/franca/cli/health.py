@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from franca.cli.check import Outcome, milliseconds, probe, wanted
+from franca.cli.check import Outcome, milliseconds, probed, wanted
 from franca.cli.command import emit
 from franca.settings import Settings
 from franca.settings.target import Target
@@ -62,19 +62,8 @@ def survey(
     first: dict[tuple[str, str], Target] = {}
     for target in wanted(settings, backend, model):
         first.setdefault((target.backend, target.endpoint_id), target)
-    return asyncio.run(_all(settings, first.values(), tries, timeout, at_once))
-
-
-async def _all(
-    settings: Settings, targets: Iterable[Target], tries: int, timeout: float, at_once: int
-) -> list[Health]:
-    room = asyncio.Semaphore(at_once)
-
-    async def one(target: Target) -> Health:
-        async with room:
-            return _health([await probe(settings, target, timeout) for _ in range(tries)])
-
-    return list(await asyncio.gather(*map(one, targets)))
+    outcomes = asyncio.run(probed(settings, first.values(), timeout, at_once, tries))
+    return list(map(_health, outcomes))
 
 
 def _health(outcomes: Sequence[Outcome]) -> Health:

@@ -11,12 +11,14 @@ from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 import typer
 
 from franca.cli import weights
 from franca.cli.command import emit, note
 from franca.errors import FrancaError, MissingExtraError
+from franca.settings import Settings
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -92,6 +94,20 @@ def serve(model: LocalModel, *, exit_with_parent: bool = False, as_json: bool = 
         if not exit_with_parent:
             note("OpenAI at /v1, Anthropic at /; Ctrl-C ends it")
         _wait(exit_with_parent)
+
+
+def place(path: Path) -> dict[str, Any]:
+    """Where the settings look for the backend `local`: host, port, key, the model's name.
+
+    Raises:
+        SettingsError: they cannot be used, or have no such backend.
+    """
+    (target, *_) = Settings().load(path).resolve("local")
+    endpoint = target.endpoint
+    url = urlsplit(endpoint.url)
+    found = {"host": url.hostname, "port": url.port, "alias": target.model_id}
+    key = endpoint.api_key.reveal() if endpoint.api_key else None
+    return {name: value for name, value in {**found, "api_key": key}.items() if value}
 
 
 def start(model: LocalModel) -> Any:

@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from franca.cli.command import emit
+from franca.cli.source import given
 from franca.errors import SettingsError
 from franca.settings import Settings, SettingsWarning, Target
 from franca.settings.target import place
+
+ANY = "${model}"
+"""The model of a default endpoint: any that is not listed."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -49,7 +54,7 @@ def check(path: Path | None, *, strict: bool = False) -> Report:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            settings = Settings().load(path, strict=strict)
+            settings = given(path, strict=strict)
         except SettingsError as error:
             return Report(error.source, error.problems)
     odd = [str(one.message) for one in caught if issubclass(one.category, SettingsWarning)]
@@ -74,7 +79,8 @@ def show_check(report: Report, *, as_json: bool) -> None:
 
 def show(settings: Settings, *, as_json: bool) -> None:
     """Print the document with its keys hidden, and where each model is."""
-    targets = list(settings.targets())
+    patterns = settings.snapshot.patterns.values()
+    targets = [*settings.targets(), *(target for pattern in patterns for target in pattern)]
     document = settings.export()
     if as_json:
         emit({"document": document, "targets": [_told(target) for target in targets]})
@@ -84,11 +90,12 @@ def show(settings: Settings, *, as_json: bool) -> None:
 
 
 def _told(target: Target) -> dict[str, Any]:
+    unlisted = target.model == ANY
     return {
         "backend": target.backend,
-        "model": target.model,
+        "model": None if unlisted else target.model,
         "endpoint": target.endpoint_id,
-        "model_id": target.model_id,
+        "model_id": None if unlisted else target.model_id,
         "wire": target.wire,
         "type": target.endpoint.type.value,
         "url": place(target.endpoint.url),
@@ -99,15 +106,19 @@ def _told(target: Target) -> dict[str, Any]:
 
 
 def _table(targets: Iterable[Target]) -> Table:
-    table = Table("backend", "model", "endpoint")
+    table = Table("backend", "model", "endpoint", box=SIMPLE_HEAD)
     table.add_column("address", overflow="fold")
-    table.add_column("wire")
     table.add_column("key")
     for target in targets:
-        other = "" if target.model == target.model_id else f" ({target.model_id})"
         key = "yes" if target.endpoint.api_key else "none"
         url = place(target.endpoint.url) or "the SDK's own"
-        table.add_row(
-            target.backend, target.model + other, target.endpoint_id, url, target.wire, key
-        )
+        table.add_row(target.backend, _name(target), target.endpoint_id, url, key)
     return table
+
+
+def _name(target: Target) -> str:
+    if target.model == ANY:
+        return "any other"
+    return (
+        target.model if target.model == target.model_id else f"{target.model} as {target.model_id}"
+    )

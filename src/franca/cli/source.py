@@ -8,18 +8,41 @@ from pathlib import Path
 from franca.backends import BACKENDS
 from franca.errors import SettingsError
 from franca.settings import Settings
+from franca.settings.sources import PREFIX, SECTIONS
 
+_VARIABLES = frozenset(PREFIX + name.upper() for name in (*SECTIONS, "SETTINGS"))
+_GIVE = "give --settings FILE, or name one in FRANCA_SETTINGS"
 _FIRST = "`franca settings init` writes a first file"
 
 
-def opened(path: Path | None) -> Settings:
+def opened(path: Path | None, *, strict: bool = False) -> Settings:
     """The settings in that file, or in the one the environment names; empty where it names none.
+
+    Args:
+        strict: what would only warn is an error.
 
     Raises:
         SettingsError: they cannot be used.
     """
-    inside = any(name.startswith("FRANCA_") for name in os.environ)
-    return Settings().load(path) if path is not None or inside else Settings()
+    inside = path is not None or _inside()
+    return Settings().load(path, strict=strict) if inside else Settings()
+
+
+def _inside() -> bool:
+    """Whether the environment has settings: other variables of ours, a cache's place, are none."""
+    return not {name.split("__")[0] for name in os.environ}.isdisjoint(_VARIABLES)
+
+
+def given(path: Path | None, *, strict: bool = False) -> Settings:
+    """The same, and there are some.
+
+    Raises:
+        SettingsError: there are none, or they cannot be used.
+    """
+    settings = opened(path, strict=strict)
+    if settings.snapshot.document is None:
+        raise SettingsError([f"no settings: {_GIVE}; {_FIRST}"])
+    return settings
 
 
 def load(path: Path | None) -> Settings:
@@ -30,7 +53,7 @@ def load(path: Path | None) -> Settings:
     """
     settings = opened(path)
     if not any(settings.targets()):
-        line = f"nothing to call: give --settings FILE, or name one in FRANCA_SETTINGS; {_FIRST}"
+        line = f"nothing to call: {_GIVE}; {_FIRST}"
         raise SettingsError([line if path is None else f"{path}: no model is enabled"])
     return settings
 

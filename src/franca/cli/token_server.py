@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from franca.cli.command import emit
 from franca.settings import Settings
+
+if TYPE_CHECKING:
+    from franca.settings.schema import TokenServerSettings
 
 HOST, PORT = "127.0.0.1", 8338
 
@@ -19,11 +23,25 @@ def place(path: Path | None, host: str | None, port: int | None) -> tuple[str, i
     Raises:
         SettingsError: the settings cannot be used.
     """
-    loaded = Settings().load(path) if path is not None else Settings()
-    document = loaded.snapshot.document
-    section = document.token_server if document is not None else None
+    section = _section(path)
     named = (section.host, section.port) if section is not None else (HOST, PORT)
     return named[0] if host is None else host, named[1] if port is None else port
+
+
+def key(path: Path | None) -> str | None:
+    """The key that the settings' `token_server` names.
+
+    Raises:
+        SettingsError: the settings cannot be used.
+    """
+    section = _section(path)
+    return section.api_key.reveal() if section is not None and section.api_key else None
+
+
+def _section(path: Path | None) -> TokenServerSettings | None:
+    loaded = Settings().load(path) if path is not None else Settings()
+    document = loaded.snapshot.document
+    return document.token_server if document is not None else None
 
 
 def announce(as_json: bool) -> Callable[[str], object]:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path
 
 import typer
 
-from franca.cli.command import emit
+from franca.cli.command import ReadError, emit, piped
 from franca.cli.source import opened
-from franca.errors import FrancaError
 from franca.settings import Settings
 from franca.tokens import family_of, text_tokens
-
-
-class ReadError(FrancaError):
-    """A file that cannot be read."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -37,17 +32,14 @@ def read(given: str | None) -> Source:
     """
     if given is None and sys.stdin.isatty():
         raise typer.BadParameter("count what? Give a TEXT or a FILE, or pipe one in")
-    piped = given in (None, "-")
+    if given in (None, "-"):
+        return Source(piped())
     try:
-        if piped:
-            return Source(sys.stdin.read())
-        if given and os.path.isfile(given):
-            return Source(Path(given).read_text("utf-8"), given)
+        return Source(Path(given).read_text("utf-8"), given) if isfile(given) else Source(given)
     except OSError as error:
         raise ReadError(f"{given}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ReadError(f"{'stdin' if piped else given}: not UTF-8 text") from None
-    return Source(given or "")
+        raise ReadError(f"{given}: not UTF-8 text") from None
 
 
 def show(

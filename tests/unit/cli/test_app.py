@@ -1,77 +1,99 @@
 """The command line as people type it."""
 
+import ast
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from franca.cli.app import app
 from franca.testing import Simulator, error, text_reply
 from franca.version import __version__
 
 KEY = "a-key-that-nobody-may-see"
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Write = Callable[..., Path]
+COMMANDS = {
+    *("demo", "ask", "chat", "models", "settings", "check", "health", "limits", "tokens", "cost"),
+    *("local", "token-server"),
+}
+HEAVY = {"openai", "anthropic", "pydantic", "httpx2", "rich", "msgspec", "yaml", "genai_prices"}
 
 
-def franca(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    outside = {name: value for name, value in os.environ.items() if not name.startswith("FRANCA_")}
-    return subprocess.run(
-        [sys.executable, "-m", "franca", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-        env={**outside, "COLUMNS": "160", "NO_COLOR": "1", **env},
-    )
+def commands(of: Any, *names: str) -> Iterator[tuple[str, Any]]:
+    """All commands and subcommands, with their names."""
+    for name, inner in getattr(of, "commands", {}).items():
+        if hasattr(inner, "commands"):
+            yield from commands(inner, *names, name)
+        else:
+            yield " ".join((*names, name)), inner
 
 
-def settings(tmp_path: Path, url: str, *, models: tuple[str, ...] = ("m",)) -> Path:
-    """A file with one backend on both wires of the simulator."""
-    document: dict[str, Any] = {
-        "VERSION": "2",
-        "endpoints": [
-            {"id": "one", "api_base": f"{url}/v1", "api_key": KEY},
-            {"id": "two", "api_base": url, "api_key": KEY, "endpoint_type": "anthropic"},
-        ],
-        "backends": {"local": {"models": {m: {"endpoints": ["one", "two"]} for m in models}}},
-    }
-    path = tmp_path / "settings.json"
-    path.write_text(json.dumps(document))
-    return path
-
-
-def test_help_names_the_commands_and_loads_no_sdk() -> None:
+@pytest.mark.parametrize(
+    "arguments", [[], *([name] for name in sorted(COMMANDS)), ["settings", "init"]]
+)
+def test_help_loads_nothing_that_works(arguments: list[str]) -> None:
     code = (
-        "import sys, franca.cli.app as a; a.app(['--help'], standalone_mode=False);"
-        "print([m for m in ('openai', 'anthropic', 'pydantic') if m in sys.modules])"
+        "import atexit, sys, franca.cli;"
+        "atexit.register(lambda: print([m for m in sys.modules if '.' not in m]));"
+        "franca.cli.main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert all(name in done.stdout for name in ("local", "demo", "check"))
-    assert done.stdout.splitlines()[-1] == "[]"
+    command = [sys.executable, "-c", code, *arguments, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert HEAVY.isdisjoint(ast.literal_eval(done.stdout.splitlines()[-1]))
 
 
-def test_the_version_is_the_projects() -> None:
+def test_help_names_the_commands(franca: Run) -> None:
+    shown = franca("--help", COLUMNS="80").stdout
+    named = [line.split()[0] for line in shown.partition("Commands:")[2].splitlines() if line]
+    assert set(named) == COMMANDS
+    assert "..." not in shown.partition("Commands:")[2]  # a sentence that was cut
+
+
+def test_every_command_has_json() -> None:
+    found = dict(commands(get_command(app)))
+    assert COMMANDS - {"settings"} <= found.keys()
+    without = {n for n, c in found.items() if "--json" not in {o for p in c.params for o in p.opts}}
+    assert not without
+
+
+def test_completion(franca: Run) -> None:
+    def completed(words: str) -> list[str]:
+        asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        return franca(_FRANCA_COMPLETE="complete_bash", **asked).stdout.split()
+
+    assert completed("franca set") == ["settings"]
+    assert completed("franca settings ") == ["check", "show", "schema", "init"]
+    assert completed("franca ask --backend open") == ["openai", "openrouter"]
+    assert "complete" in franca("--show-completion", "bash").stdout
+
+
+def test_the_version_is_the_projects(franca: Run) -> None:
     assert franca("--version").stdout == f"franca {__version__}\n"
     project = (Path(__file__).parents[3] / "pyproject.toml").read_text()
     assert f'version = "{__version__}"' in project
 
 
-def test_wrong_usage_is_2() -> None:
+def test_wrong_usage_is_2(franca: Run) -> None:
     assert franca("nothing-like-that").returncode == 2
 
 
-def test_an_error_is_one_message(tmp_path: Path) -> None:
+def test_an_error_is_one_message(franca: Run, tmp_path: Path) -> None:
     done = franca("local", str(tmp_path / "absent.gguf"))
     assert done.returncode == 1
     assert done.stderr.startswith("franca: ")
     assert "Traceback" not in done.stderr
 
 
-def test_the_demo_on_the_simulator() -> None:
+def test_the_demo_on_the_simulator(franca: Run) -> None:
     done = franca("demo", "--simulate")
     assert done.returncode == 0, done.stderr
     assert "The simulator answers" in done.stdout
@@ -80,7 +102,7 @@ def test_the_demo_on_the_simulator() -> None:
     assert KEY not in done.stdout
 
 
-def test_the_demo_without_weights_says_so(tmp_path: Path) -> None:
+def test_the_demo_without_weights_says_so(franca: Run, tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp")
     done = franca("demo", "--wait", "0", FRANCA_CACHE_DIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
@@ -88,7 +110,7 @@ def test_the_demo_without_weights_says_so(tmp_path: Path) -> None:
     assert "The simulator answers" in done.stdout
 
 
-def test_the_demo_on_the_model(gguf: Path) -> None:
+def test_the_demo_on_the_model(franca: Run, gguf: Path) -> None:
     done = franca("demo", FRANCA_CACHE_DIR=str(gguf.parent))
     assert done.returncode == 0, done.stderr
     assert "tiny" in done.stdout
@@ -115,9 +137,9 @@ def test_ctrl_c_in_the_demo(gguf: Path) -> None:
     assert sorted(path.name for path in gguf.parent.iterdir()) == [gguf.name]
 
 
-def test_check_calls_every_endpoint(tmp_path: Path) -> None:
+def test_check_calls_every_endpoint(franca: Run, settings_file: Write) -> None:
     with Simulator(api_key=KEY) as sim:
-        path = settings(tmp_path, sim.url, models=("m", "n"))
+        path = settings_file(sim.url, models=("m", "n"))
         done = franca("check", "--settings", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("openai-chat") == 2
@@ -125,10 +147,10 @@ def test_check_calls_every_endpoint(tmp_path: Path) -> None:
     assert KEY not in done.stdout + done.stderr
 
 
-def test_check_says_which_fails_and_keeps_the_key(tmp_path: Path) -> None:
+def test_check_says_which_fails_and_keeps_the_key(franca: Run, settings_file: Write) -> None:
     with Simulator() as sim:
         sim.script(error(401, f"wrong key {KEY}"), text_reply("OK"))
-        path = settings(tmp_path, sim.url)
+        path = settings_file(sim.url)
         done = franca("check", "--json", "--at-once", "1", FRANCA_SETTINGS=str(path))
     assert done.returncode == 1
     first, second = json.loads(done.stdout)
@@ -138,29 +160,29 @@ def test_check_says_which_fails_and_keeps_the_key(tmp_path: Path) -> None:
     assert KEY not in done.stdout + done.stderr
 
 
-def test_check_of_what_nobody_listens_to(tmp_path: Path) -> None:
-    done = franca("check", "--json", "--settings", str(settings(tmp_path, "http://127.0.0.1:9")))
+def test_check_of_what_nobody_listens_to(franca: Run, settings_file: Write) -> None:
+    done = franca("check", "--json", "--settings", str(settings_file("http://127.0.0.1:9")))
     assert done.returncode == 1
     assert ["Cannot connect" in one["error"] for one in json.loads(done.stdout)] == [True, True]
 
 
-def test_check_waits_no_longer_than_told(tmp_path: Path) -> None:
+def test_check_waits_no_longer_than_told(franca: Run, settings_file: Write) -> None:
     with Simulator(default=text_reply("late", latency=30.0)) as sim:
-        path = settings(tmp_path, sim.url)
+        path = settings_file(sim.url)
         done = franca("check", "--settings", str(path), "--timeout", "0.5")
     assert done.returncode == 1
     assert done.stdout.count("TimeoutError") == 2
 
 
-def test_check_of_one_model(tmp_path: Path) -> None:
+def test_check_of_one_model(franca: Run, settings_file: Write) -> None:
     with Simulator(api_key=KEY) as sim:
-        path = settings(tmp_path, sim.url, models=("m", "n"))
+        path = settings_file(sim.url, models=("m", "n"))
         done = franca("check", "--settings", str(path), "--model", "n", "--json")
         assert {one["model"] for one in json.loads(done.stdout)} == {"n"}
         assert franca("check", "--settings", str(path), "--model", "o").returncode == 2
 
 
-def test_check_without_settings() -> None:
+def test_check_without_settings(franca: Run) -> None:
     done = franca("check")
     assert done.returncode == 2
     assert "--settings FILE" in done.stderr

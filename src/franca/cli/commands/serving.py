@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,8 +36,10 @@ def local(
         Path | None,
         typer.Argument(metavar="[GGUF]", help="A GGUF file; without it, the demo's model."),
     ] = None,
-    port: Annotated[int, typer.Option(help="0: any free one.", min=0, max=65535)] = 8080,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option(help="8080 by default; 0: any free one.", min=0, max=65535)
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="The address; 127.0.0.1 by default.")] = None,
     api_key: Annotated[
         str | None,
         typer.Option(envvar="FRANCA_LOCAL_API_KEY", help="Ask callers for this key."),
@@ -49,21 +51,23 @@ def local(
     exit_with_parent: Annotated[
         bool, typer.Option("--exit-with-parent", hidden=True, help="End when stdin does.")
     ] = False,
+    settings: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve a GGUF file on both wires, OpenAI's and Anthropic's.
 
-    Prints the address once the model is loaded; from then on /health answers 200.
+    Prints the address once the model is loaded; from then on /health answers 200. With --settings
+    the model is where, and as what, their backend `local` looks for it.
     """
     from franca.cli import local as server
 
+    options: dict[str, Any] = {"host": host, "port": port, "api_key": api_key, "alias": alias}
+    given = {name: value for name, value in options.items() if value is not None}
+    placed = server.place(settings) if settings else {}
     server.serve(
         server.LocalModel(
             path=server.find(model),
-            host=host,
-            port=port,
-            api_key=api_key,
-            alias=alias,
+            **{**placed, **given},
             context=context,
             parallel=parallel,
             verbose=verbose,
@@ -90,10 +94,10 @@ def token_server(
     """Count tokens over HTTP.
 
     POST /count_tokens, GET /health, documentation at /docs. Prints the address once connections
-    are taken. Host and port are the options', else those of the settings' token_server.
+    are taken. Host, port and key are the options', else those of the settings' token_server.
     """
-    from franca.cli.token_server import announce, place
+    from franca.cli.token_server import announce, key, place
     from franca.server import serve
 
     where = place(settings, host, port)
-    serve(*where, api_key=api_key, workers=workers, announce=announce(as_json))
+    serve(*where, api_key=api_key or key(settings), workers=workers, announce=announce(as_json))

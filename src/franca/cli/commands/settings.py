@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
-from franca.cli.command import FAILED, UNUSABLE, clean
+from franca.cli.command import FAILED, UNUSABLE, Group, clean
 from franca.cli.options import AsJson, SettingsFile
 
 app = typer.Typer(
-    help="Check, show or begin a settings file.", no_args_is_help=True, rich_markup_mode=None
+    cls=Group,
+    help="Check, show or begin a settings file.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 _File = Annotated[
@@ -54,9 +57,9 @@ def show(
     Every key is ***; references such as ${env:OPENAI_API_KEY} stay.
     """
     from franca.cli import settings_file
-    from franca.cli.source import load
+    from franca.cli.source import given
 
-    settings_file.show(load(file or settings), as_json=as_json)
+    settings_file.show(given(file or settings), as_json=as_json)
 
 
 @app.command()
