@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from franca.backends import BACKENDS, QUIRK_NAMES, Quirks, Row
 from franca.settings.counting import LIMITS, counting
+from franca.settings.known import fields_for, known
 from franca.settings.target import Endpoint, Secret, Target
-from franca.settings.wires import is_plain, kind_of, quirks_of, wire_of
+from franca.settings.wires import is_plain, kind_of, wire_of
 from franca.types import BackendType, EndpointType
 
 if TYPE_CHECKING:
@@ -105,6 +107,8 @@ def _merged(quirks: Quirks, layers: Iterable[Any]) -> Quirks:
         if layer is not None:
             fields = QUIRK_NAMES & layer.model_fields_set
             changes = {name: getattr(layer, name) for name in fields}
+            if layer.structured_output is not None:
+                changes.setdefault("json_schema", layer.structured_output == "json_schema")
             quirks = quirks.merge(**{n: v for n, v in changes.items() if v is not None})
     return quirks
 
@@ -137,10 +141,30 @@ def rendered(headers: Iterable[tuple[str, str]], names: Mapping[str, str]) -> Ma
     return MappingProxyType({name: text(value) for name, value in headers})
 
 
-def make_target(backend: str, model: str, model_id: str, endpoint: Endpoint, **more: Any) -> Target:
-    """A target; wire and headers follow from the endpoint, `more` are its further fields."""
+def make_target(
+    backend: str,
+    model: str,
+    model_id: str,
+    endpoint: Endpoint,
+    layers: Iterable[Any] = (),
+    **more: Any,
+) -> Target:
+    """A target; wire and headers follow from the endpoint.
+
+    What nobody says is the catalogue's: `layers` are capabilities that lie over its quirks, `more`
+    further fields over its facts, where they are not None; a length of 0 is none.
+    """
     wire = wire_of(endpoint.type)
-    row = BACKENDS[BackendType(backend)]
+    base = known(backend, wire, model_id, model)
+    more = {**base.facts, **{name: value for name, value in more.items() if value is not None}}
+    for length in ("context_length", "max_output_tokens"):
+        more[length] = more[length] or None
+    quirks = _merged(base.quirks, layers)
+    headers = _headers(backend, model, model_id, endpoint)
+    return Target(backend, model, model_id, endpoint, wire, quirks, headers, **more)
+
+
+def _headers(backend: str, model: str, model_id: str, endpoint: Endpoint) -> Mapping[str, str]:
     names = {
         "backend": backend,
         "model": model,
@@ -148,9 +172,13 @@ def make_target(backend: str, model: str, model_id: str, endpoint: Endpoint, **m
         "endpoint_id": endpoint.id,
         "api_base": endpoint.url,
     }
-    more.setdefault("quirks", quirks_of(wire, row))
-    headers = rendered(endpoint.headers, names)
-    return Target(backend, model, model_id, endpoint, wire, headers=headers, **more)
+    return rendered(endpoint.headers, names)
+
+
+def for_model(target: Target, model: str) -> Target:
+    """The same place for another model: what the settings say stays, the rest is that model's."""
+    headers = _headers(target.backend, model, model, target.endpoint)
+    return replace(target, headers=headers, **fields_for(target, model))
 
 
 class Builder:
@@ -182,13 +210,13 @@ class Builder:
             name,
             binding.model_id or model.id or name,
             endpoint,
-            quirks=_merged(quirks_of(wire_of(endpoint.type), row), layers),
+            layers,
             priority=binding.priority,
             weight=binding.weight,
             **self._figures(binding, settings),
             prices=self._prices,
-            context_length=model.context_length or None,
-            max_output_tokens=model.max_output_tokens or None,
+            context_length=model.context_length,
+            max_output_tokens=model.max_output_tokens,
             max_image_dimension=model.max_image_dimension,
             **_abilities(model, binding),
         )

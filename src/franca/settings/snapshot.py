@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from franca.backends import BACKENDS
 from franca.errors import SettingsError
-from franca.settings.build import Builder, implicit_endpoint, make_target, rendered
+from franca.settings.build import Builder, for_model, implicit_endpoint, make_target
 from franca.settings.problems import nearest, place
 from franca.settings.target import Target
 from franca.types import BackendType
@@ -63,7 +63,7 @@ class Snapshot:
         if wanted is None or wanted in self.models.get(name, ()):
             raise SettingsError([self._unusable(name, model)], self.source)
         if name in self.patterns:
-            return tuple(_named(target, wanted) for target in self.patterns[name])
+            return tuple(for_model(target, wanted) for target in self.patterns[name])
         endpoint = None if name in self.models else implicit_endpoint(row)
         if endpoint is None:
             raise SettingsError([self._missing(name, wanted, row.key)], self.source)
@@ -84,18 +84,6 @@ class Snapshot:
         known = f"; known: {', '.join(names[:8])}" if names and not hint else ""
         where = place(("backends", backend, "models", model))
         return f"{where}: not in the settings{hint}{known}; add it, or a default_endpoint"
-
-
-def _named(pattern: Target, model: str) -> Target:
-    names = {
-        "backend": pattern.backend,
-        "model": model,
-        "model_id": model,
-        "endpoint_id": pattern.endpoint_id,
-        "api_base": pattern.endpoint.url,
-    }
-    headers = rendered(pattern.endpoint.headers, names)
-    return replace(pattern, model=model, model_id=model, headers=headers)
 
 
 def _pattern(builder: Builder, name: str, backend: BackendSettings) -> tuple[Target, ...]:

@@ -1,0 +1,88 @@
+"""What the catalogue knows of a model, for the fields that the settings leave open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from franca.backends import ANTHROPIC_MESSAGES, BACKENDS, QUIRK_NAMES, Quirks
+from franca.backends.catalogue import Model, find
+from franca.settings.target import Target
+from franca.settings.wires import quirks_of
+from franca.types import BackendType
+
+_FACTS = (
+    "context_length",
+    "max_output_tokens",
+    "native_multimodal",
+    "function_call_available",
+    "response_format_available",
+)
+
+
+@dataclass(slots=True, frozen=True)
+class Known:
+    """The quirks to begin with, and the facts of a target; None where they are not known."""
+
+    quirks: Quirks
+    facts: Mapping[str, Any]
+
+
+@lru_cache(maxsize=4096)
+def known(backend: str, wire: str, model_id: str, model: str) -> Known:
+    """What holds for a model before the settings are heard.
+
+    Args:
+        model_id: the vendor's name for it, looked up first.
+        model: its name in the settings, which counts where the endpoint has a name of its own.
+    """
+    row = BACKENDS[BackendType(backend)]
+    quirks = quirks_of(wire, row)
+    entry = find(backend, model_id) or find(backend, model)
+    if entry is None:
+        return Known(quirks, dict.fromkeys(_FACTS))
+    if wire == row.wire:  # what differs is known of the backend's own wire
+        quirks = quirks.merge(**entry.changes())
+    return Known(quirks, _facts(entry, wire))
+
+
+def _facts(entry: Model, wire: str) -> dict[str, Any]:
+    kinds, form = entry.input_modalities, entry.structured_output
+    values = (
+        entry.context_length,
+        _most(entry, wire),
+        None if kinds is None else "image" in kinds,
+        entry.tools,
+        None if form is None else form != "none",
+    )
+    return dict(zip(_FACTS, values, strict=True))
+
+
+def _most(entry: Model, wire: str) -> int | None:
+    """The most tokens of an answer.
+
+    Anthropic's wire sends it where the caller names none, and the vendors take it off the context:
+    one that leaves less than half of it to the prompt is not sent.
+    """
+    most, context = entry.max_output_tokens, entry.context_length
+    if wire == ANTHROPIC_MESSAGES and most and context and 2 * most > context:
+        return None
+    return most
+
+
+def said(target: Target) -> dict[str, Any]:
+    """The quirks and facts that the settings gave a target: those that are not the catalogue's."""
+    base = known(target.backend, target.wire, target.model_id, target.model)
+    own = target.quirks
+    quirks = {n: v for n in QUIRK_NAMES if (v := getattr(own, n)) != getattr(base.quirks, n)}
+    facts = {n: v for n in _FACTS if (v := getattr(target, n)) != base.facts[n]}
+    return {"quirks": quirks, **facts}
+
+
+def fields_for(target: Target, model: str) -> dict[str, Any]:
+    """The fields with which the target of one model becomes that of another."""
+    new, kept = known(target.backend, target.wire, model, model), said(target)
+    quirks = new.quirks.merge(**kept.pop("quirks"))
+    return {"model": model, "model_id": model, "quirks": quirks, **new.facts, **kept}
