@@ -17,8 +17,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from franca.chat_clients.counting import token_counter
 from franca.cli.token_server import place
+from franca.settings import Settings
 from franca.tokens import count_messages_tokens, count_tokens
+from franca.tokens.remote import text_question
 
 KEY = "a-key-that-nobody-may-see"
 SECRET = "the words of a prompt that no log may hold"
@@ -325,6 +328,23 @@ def test_where_it_listens(tmp_path: Path) -> None:
     assert place(None, None, None) == ("127.0.0.1", 8338)
     assert place(path, None, None) == ("::1", 7)
     assert place(path, "127.0.0.2", 0) == ("127.0.0.2", 0)
+
+
+def test_the_settings_have_the_key_of_both_sides(start: Any, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("of-both-sides\n")
+    path = tmp_path / "settings.json"
+    section = {"host": "127.0.0.1", "port": 1, "api_key": "${file:key}"}
+    path.write_text(json.dumps({"VERSION": "2", "token_server": section}))
+    running = start("--settings", str(path))
+    assert running.count(text="hello")[0] == 401
+    with Settings(path).override(token_server={"url": running.url}) as there:
+        counter = token_counter(there)
+    assert counter is not None
+    assert counter._post(text_question("hello", "gpt-5"))[0] == 200
+    counter.close()
+    overridden = start("--settings", str(path), FRANCA_TOKEN_SERVER_KEY="of-the-variable")
+    header = {"X-API-Key": "of-the-variable"}
+    assert overridden.call("POST", "/count_tokens", {"text": "a"}, header)[0] == 200
 
 
 def franca(*arguments: str) -> subprocess.CompletedProcess[str]:
