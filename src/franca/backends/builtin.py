@@ -1,9 +1,8 @@
 """How each vendor is asked for the tools that it runs itself: values of `Quirks.builtin_tools`.
 
 Only what the vendors' own documentation shows for the wire in question, as of 2026-11. Absent are
-those that offer them on another API alone (OpenAI's Responses: xAI, Doubao; Mistral's
-conversations; Gemini's own), and those whose call the caller must answer (Moonshot's
-`$web_search`).
+those that offer them on another API alone (OpenAI's Responses: xAI, Doubao; Gemini's own), and
+those whose call the caller must answer (Moonshot's `$web_search`).
 """
 
 from __future__ import annotations
@@ -64,6 +63,11 @@ QWEN: Forms = {
 GROQ: Forms = {  # of gpt-oss; the compound systems have theirs on
     "web_search": {"tools": [{"type": "browser_search"}]},
     "code_execution": {"tools": [{"type": "code_interpreter"}]},
+}
+MISTRAL: Forms = {
+    "web_search": {"tools": [{"type": "web_search"}]},
+    "code_execution": {"tools": [{"type": "code_interpreter"}]},
+    "file_search": {"tools": [{"type": "document_library", "library_ids": "${vector_store_ids}"}]},
 }
 ZHIPUAI: Forms = {
     "web_search": {

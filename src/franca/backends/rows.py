@@ -113,6 +113,7 @@ _ROWS = (
             renamed=(("seed", "random_seed"),),
             unsupported=("logprobs", "top_logprobs", "logit_bias", "user"),
             stream_usage=False,
+            builtin_tools=builtin.MISTRAL,
         ),
         default_model="mistral-small-latest",
     ),

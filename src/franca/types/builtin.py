@@ -12,6 +12,8 @@ from typing import Any
 JSON = dict[str, Any]
 SEARCH_FIELDS = frozenset({"search_results", "web_search", "search_info", "citations"})
 """Fields of a reply of OpenAI's wire in which vendors list what a search has found."""
+REFERENCES = frozenset({"tool_reference", "reference"})
+"""The types of blocks in a text's place that name what a tool has found (Mistral's)."""
 _KINDS = {
     "bash_code_execution": "code_execution",
     "text_editor_code_execution": "code_execution",
@@ -88,6 +90,8 @@ def read_call(block: JSON) -> BuiltinCall | None:
     if kind is not None or len(block) != 1:
         return None
     [(name, value)] = block.items()
+    if name == "messages":
+        return _answered(*value[:2]) if isinstance(value, list) and len(value) > 1 else None
     if name in ("executed_tools", "tool_calls"):
         return _executed(value[0]) if isinstance(value, list) and value else None
     if name in SEARCH_FIELDS:
@@ -133,6 +137,19 @@ def _executed(entry: Any) -> BuiltinCall | None:
     )
 
 
+def _answered(asking: Any, answer: Any) -> BuiltinCall | None:
+    """Mistral's: a message with the call, and one with what came of it."""
+    try:
+        [call] = asking["tool_calls"]
+        function, output = call["function"], _json(answer["content"])
+        name = function["name"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    kind = _kind(name)
+    found = list(find_sources(output)) if kind in _FINDS else []
+    return BuiltinCall(kind, name, call.get("id"), _json(function.get("arguments")), output, found)
+
+
 def _kind(name: Any) -> str:
     return _KINDS.get(name, str(name)) if isinstance(name, str) else "unknown"
 
@@ -154,7 +171,7 @@ def find_sources(value: Any) -> Iterator[Source]:
         return
     url = next((u for k in ("url", "link", "source") if _is_url(u := value.get(k))), None)
     title = _first(value, "title", "document_title")
-    text = _first(value, "cited_text", "content", "snippet", "summary", "text")
+    text = _first(value, "cited_text", "content", "snippet", "summary", "description", "text")
     if url or "cited_text" in value:
         yield Source(url, title or _inner_title(value.get("content")), text)
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from franca.types.builtin import BuiltinCall, Source, find_sources, read_call
+from franca.types.builtin import REFERENCES, BuiltinCall, Source, find_sources, read_call
 from franca.types.enums import Role
 
 JSON = dict[str, Any]
@@ -145,6 +145,17 @@ class NativePart:
     def call(self) -> BuiltinCall | None:
         """What a vendor's own tool was asked, or has found; None where the block is of none."""
         return read_call(self.block)
+
+    @property
+    def of_tool(self) -> bool:
+        """Whether it is of a vendor's own tool: a call, what came of it, or a reference to that."""
+        return str(self.block.get("type")) in REFERENCES or self.call is not None
+
+    @property
+    def sources(self) -> list[Source]:
+        """The places that a reference among the answer's texts names; none of any other block."""
+        reference = str(self.block.get("type")) in REFERENCES
+        return list(find_sources(self.block)) if reference else []
 
 
 Part = (

@@ -59,7 +59,8 @@ class _Parts:
     @property
     def sources(self) -> list[Source]:
         """The places that the answer names: those it cites first, then what was found."""
-        cited = [s for part in self.parts if isinstance(part, TextPart) for s in part.sources]
+        told = [part for part in self.parts if isinstance(part, TextPart | NativePart)]
+        cited = [source for part in told for source in part.sources]
         return distinct([*cited, *(s for call in self.builtin_calls for s in call.sources)])
 
 

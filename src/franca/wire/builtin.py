@@ -133,11 +133,21 @@ def _derived(given: JSON) -> JSON:
     return out
 
 
+def _text(form: str, values: JSON, taken: set[str]) -> Any:
+    """A text that is one option is that option, of any type; others hold theirs as text."""
+    names = _OPTION.findall(form)
+    taken.update(names)
+    if any(name not in values for name in names):
+        return _ABSENT
+    if _OPTION.fullmatch(form):
+        return values[names[0]]
+    return _OPTION.sub(lambda match: str(values[match[1]]), form) if names else form
+
+
 def _filled(form: Any, values: JSON, taken: set[str]) -> Any:
     """The form with what the caller gave; what was not given is `_ABSENT`, and left out."""
-    if isinstance(form, str) and (match := _OPTION.fullmatch(form)):
-        taken.add(match[1])
-        return values.get(match[1], _ABSENT)
+    if isinstance(form, str):
+        return _text(form, values, taken)
     if isinstance(form, Mapping):
         pairs = ((k, _filled(v, values, taken)) for k, v in form.items())
         return {k: v for k, v in pairs if v is not _ABSENT}

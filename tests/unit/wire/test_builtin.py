@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from franca.backends import BACKENDS, Quirks
 from franca.errors import InvalidRequestError
@@ -84,6 +86,8 @@ def again(result: ChatCompletion, backend: str) -> Any:
             "web_search",
             {"tools": [{"type": "web_search", "web_search": {"enable": True}}]},
         ),
+        ("mistral", "web_search", {"tools": [{"type": "web_search"}]}),
+        ("mistral", "code_execution", {"tools": [{"type": "code_interpreter"}]}),
         ("xiaomi", "web_search", {"tools": [{"type": "web_search"}]}),
         ("hunyuan", "web_search", {"enable_enhancement": True, "search_info": True}),
         (
@@ -192,6 +196,8 @@ def test_what_a_vendor_does_not_have_goes_by_the_policy(
         {"type": "web_search_20260318", "name": "web_search", "response_inclusion": "excluded"},
         {"type": "mcp_toolset", "mcp_server_name": "wiki"},
         {"type": "bash_20250124", "name": "bash"},
+        {"google_search": {}},
+        {"type": "connector", "connector_id": "wiki"},
         {"type": "memory_20250818", "name": "memory"},
         {"type": "tool_search_tool_bm25_20251119", "name": "tool_search_tool_bm25"},
     ],
@@ -276,6 +282,20 @@ def test_another_vendor_on_anthropics_wire_has_none_of_its_tools() -> None:
     quirks = quirks_of("anthropic-messages", BACKENDS[BackendType.DeepSeek])
     assert quirks.builtin_tools == {}
     assert quirks.thinking == "anthropic"
+
+
+def test_options_within_a_text() -> None:
+    headers = {"Authorization": "Bearer ${authorization_token}"}
+    form = {"tools": [{"label": "${name}", "headers": headers, "${x}": 1}]}
+    quirks = Quirks(builtin_tools={"mcp": form})
+    target = Target("v", "m", "m", Endpoint("e", EndpointType.OpenAI, "http://x"), quirks=quirks)
+    named = {**MCP, "authorization_token": "t"}
+    with pytest.warns(UserWarning, match="'url'"):
+        [tool] = body(target, [named], "warn")["tools"]
+    assert tool == {"label": "wiki", "headers": {"Authorization": "Bearer t"}, "${x}": 1}
+    with pytest.warns(UserWarning, match="'url'"):
+        [tool] = body(target, [MCP], "warn")["tools"]
+    assert tool == {"label": "wiki", "headers": {}, "${x}": 1}
 
 
 @pytest.mark.parametrize(
@@ -548,6 +568,89 @@ def test_groqs_executed_tools_whole_and_streamed() -> None:
     assert [d.part for d in deltas if d.part] == native
 
 
+def call(name: str, called: str) -> dict[str, Any]:
+    function = {"name": name, "arguments": '{"query": "q"}'}
+    return {"id": called, "type": "function", "function": function}
+
+
+SEEN = {"0": {"url": "https://a.example", "title": "T", "snippets": ["s"]}}
+REFERENCE = {
+    "type": "tool_reference",
+    "tool": "web_search",
+    "title": "B",
+    "url": "https://b.example",
+}
+SEVERAL: list[dict[str, Any]] = [
+    {
+        "role": "assistant",
+        "content": "Let me look.",
+        "tool_calls": [call("web_search", "s1"), call("ask_wiki", "s2")],
+    },
+    {"role": "tool", "tool_call_id": "s1", "content": json.dumps(SEEN)},
+    {"role": "tool", "tool_call_id": "s2", "content": "so it is"},
+    {
+        "role": "assistant",
+        "content": [{"type": "text", "text": "It was"}, REFERENCE],
+        "tool_calls": [call("mine", "m1")],
+    },
+]
+
+
+def test_mistrals_answer_in_several_messages() -> None:
+    choice = {"index": 0, "messages": SEVERAL, "finish_reason": "tool_calls"}
+    whole = parsed("mistral", {"id": "r", "choices": [choice]})
+    numbered = [{**m, "index": at} for at, m in enumerate(SEVERAL)]
+    first = [
+        {**numbered[0], "tool_calls": None},
+        {"index": 0, "tool_calls": SEVERAL[0]["tool_calls"]},
+    ]
+    deltas, folded = streamed(
+        "mistral",
+        *[chunk(delta) for delta in [*first, *numbered[1:]]],
+        chunk({"index": 3, "content": ""}, "tool_calls"),
+        "[DONE]",
+    )
+    for result in (whole, folded):
+        assert result.content == "Let me look.It was"
+        assert [(c.id, c.name, c.index) for c in result.tool_calls] == [("m1", "mine", 0)]
+        assert result.extra is None
+        assert [(c.kind, c.id, c.output) for c in result.builtin_calls] == [
+            ("web_search", "s1", SEEN),
+            ("ask_wiki", "s2", "so it is"),
+        ]
+        found = [Source("https://b.example", "B"), Source("https://a.example", "T")]
+        assert result.sources == found
+    target = on("mistral")
+    sent = wire(target.wire).write_messages([Message("assistant", whole.parts)], target)
+    one, two = SEVERAL[0]["tool_calls"]
+    assert sent == [
+        {"role": "assistant", "content": "Let me look.", "tool_calls": [one]},
+        SEVERAL[1],
+        {"role": "assistant", "tool_calls": [two]},
+        SEVERAL[2],
+        SEVERAL[3],
+    ]
+    assert "".join(d.content or "" for d in deltas) == "Let me look.It was"
+    assert [c.name for d in deltas for c in d.tool_calls or ()] == ["mine"]
+    native = [p for p in whole.parts if isinstance(p, NativePart) and p.call]
+    assert [d.part for d in deltas if isinstance(d.part, NativePart) and d.part.call] == native
+    on_anthropic = again(whole, "anthropic")["content"]
+    assert [block["type"] for block in on_anthropic] == ["text", "text", "tool_use"]
+
+
+def test_a_stream_that_numbers_its_only_message() -> None:
+    deltas, result = streamed(
+        "local",
+        chunk({"index": 0, "role": "assistant", "content": "a"}),
+        chunk({"index": 0, "content": "b", "tool_calls": [{"index": 0, **ASKED}]}),
+        chunk({"index": 0}, "tool_calls"),
+        "[DONE]",
+    )
+    assert (result.content, [c.name for c in result.tool_calls]) == ("ab", ["mine"])
+    assert [d.content for d in deltas] == ["a", "b", None]
+    assert [c.id for c in deltas[-1].tool_calls or ()] == ["call_2"]
+
+
 @pytest.mark.parametrize(
     ("backend", "fields"),
     [
@@ -668,12 +771,45 @@ def test_moonshots_search_is_answered_by_its_arguments() -> None:
         {"executed_tools": []},
         {"executed_tools": ["x"]},
         {"annotations": [{}]},
+        {"messages": [{}, {}]},
+        {"messages": [{"tool_calls": 1}, {"content": "a"}]},
         {"citations": [1], "web_search": []},
         {},
     ],
 )
 def test_a_block_of_no_tool(block: dict[str, Any]) -> None:
     assert NativePart("openai-chat", block).call is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.sampled_from(
+        ["server_tool_use", "mcp_tool_use", "web_search_tool_result", "mcp", "https://a.example"]
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(
+            ["type", "name", "id", "input", "content", "tool_calls", "executed_tools", "messages",
+             "function", "arguments", "output", "url", "title", "cited_text", "citations", "mcp",
+             "tool_use_id", "is_error", "search_results"]
+        ),
+        inner,
+        max_size=4,
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+FIELDS = ["type", "executed_tools", "tool_calls", "messages", "id", "content", "citations", "input"]
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), JSON))
+def test_any_block_can_be_read(block: dict[str, Any]) -> None:
+    part = NativePart("openai-chat", block)
+    result = ChatCompletion(parts=[part, TextPart("a", citations=[block])])
+    for call in result.builtin_calls:
+        assert isinstance(call.kind, str)
+        assert call.model_dump()["kind"] == call.kind
+    assert all(isinstance(source, Source) for source in result.sources)
+    assert part.of_tool in (True, False)
 
 
 def test_a_form_is_replaced_whole() -> None:

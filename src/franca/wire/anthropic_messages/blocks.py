@@ -248,7 +248,7 @@ def _write_native(part: NativePart, allowed: Refuse) -> JSON | None:
     """What another vendor's own tool did, and another wire's field of a message, stay behind."""
     if part.wire == WIRE:
         return part.block
-    if part.call is not None or "type" not in part.block:
+    if part.of_tool or "type" not in part.block:
         return None
     return part.block if allowed(f"a block of {part.wire}") else None
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from franca.types import ToolCallDelta
-from franca.wire.openai_chat.parse import call_id
+from franca.wire.openai_chat.choice import call_id
 from franca.wire.openai_chat.parts import JSON
 from franca.wire.openai_chat.ran import Ran
 
@@ -19,7 +19,7 @@ _DETAIL_JOINED = ("text", "summary")
 class Draft:
     """One choice so far."""
 
-    __slots__ = ("calls", "choice", "finish_reason", "message", "pieces", "ran")
+    __slots__ = ("calls", "choice", "finish_reason", "message", "pieces", "ran", "turns")
 
     def __init__(self) -> None:
         self.message: JSON = {}
@@ -28,6 +28,7 @@ class Draft:
         self.choice: JSON = {}
         self.finish_reason: Any = None
         self.ran = Ran()
+        self.turns: dict[int, Draft] = {}
 
     def add(self, choice: JSON, message: JSON) -> None:
         """A chunk's choice, and the message in it; its tool calls go to `add_calls`."""
@@ -102,8 +103,18 @@ class Draft:
             return None
         return last
 
-    def reply(self, index: int) -> JSON:
-        """The choice as it would stand in a reply that is not streamed."""
+    def turn(self, number: int) -> Draft:
+        """The message of that number, where the answer comes in several (Mistral's)."""
+        if number not in self.turns:
+            self.turns[number] = Draft()
+        return self.turns[number]
+
+    def messages(self) -> list[JSON]:
+        """The several messages so far."""
+        return [turn.whole() for _, turn in sorted(self.turns.items())]
+
+    def whole(self) -> JSON:
+        """The message so far."""
         message = dict(self.message)
         for key, pieces in self.pieces.items():
             message.setdefault(key, "".join(pieces))
@@ -111,8 +122,12 @@ class Draft:
             message["tool_calls"] = [*self.ran.calls, *(call.reply() for call in self.calls)]
         if self.ran.tools:
             message["executed_tools"] = self.ran.tools
-        return {**self.choice, "index": index, "message": message,
-                "finish_reason": self.finish_reason}  # fmt: skip
+        return message
+
+    def reply(self, index: int) -> JSON:
+        """The choice as it would stand in a reply that is not streamed."""
+        said = {"messages": self.messages()} if self.turns else {"message": self.whole()}
+        return {**self.choice, "index": index, **said, "finish_reason": self.finish_reason}
 
 
 class _Call:

@@ -10,16 +10,10 @@ from franca.settings.target import Target
 from franca.types import ChatCompletion, ChatDelta, NativePart, ReasoningPart, TextPart
 from franca.types.builtin import SEARCH_FIELDS
 from franca.wire.openai_chat import assemble
-from franca.wire.openai_chat.parse import (
-    check,
-    decode,
-    finish,
-    malformed,
-    read_reply,
-    usage_block,
-)
+from franca.wire.openai_chat.choice import finish
+from franca.wire.openai_chat.parse import check, decode, malformed, read_reply, usage_block
 from franca.wire.openai_chat.parts import JSON, WIRE, read_detail, read_part
-from franca.wire.openai_chat.ran import found
+from franca.wire.openai_chat.ran import found, unanswered
 from franca.wire.openai_chat.usage import read_usage
 from franca.wire.think import ThinkSplitter
 
@@ -145,9 +139,11 @@ class Fold:
         message = raw.get("delta")
         if message is None:  # some close with the whole message, or send nothing else
             message = {} if draft.message else raw.get("message") or {"content": raw.get("text")}
+        if type(message.get("index")) is int:
+            return self._turn(draft, raw, message, index)
         reason = raw.get("finish_reason")
         delta = ChatDelta(index=index)
-        text, delta.reasoning_content, parts = self._text(draft, message, index)
+        text, delta.reasoning_content, parts = self._text(message)
         if self._splitters:
             text = self._split(delta, text or "", index, bool(reason))
         delta.content = text or None
@@ -166,9 +162,26 @@ class Fold:
             delta.logprobs = logprobs
         return _visible(delta, parts)
 
-    def _text(
-        self, draft: assemble.Draft, message: JSON, index: int
-    ) -> tuple[str | None, str | None, list[Any]]:
+    def _turn(self, draft: assemble.Draft, raw: JSON, message: JSON, index: int) -> list[ChatDelta]:
+        """A piece of one of several messages (Mistral's). Only the end tells which calls are left
+        for the caller: those that no message has answered."""
+        number, reason = message["index"], raw.get("finish_reason")
+        ended = [] if number in draft.turns else draft.messages()
+        turn = draft.turn(number)
+        delta = ChatDelta(index=index, finish_reason=finish(reason))
+        parts: list[Any] = []
+        said = {k: v for k, v in message.items() if k != "index"}
+        turn.add_calls(said.get("tool_calls") or [], self._top.get("id"), index)
+        turn.add({}, said)
+        draft.add(raw, {})
+        if turn.message.get("role") != "tool":
+            delta.content, delta.reasoning_content, parts = self._text(said)
+        if reason:
+            ended = draft.messages()
+            delta.tool_calls = unanswered(ended) or None
+        return _visible(delta, parts + draft.ran.pairs(ended))
+
+    def _text(self, message: JSON) -> tuple[str | None, str | None, list[Any]]:
         """(text, thought, parts that came whole)."""
         content = message.get("content")
         thought = message.get("reasoning_content") or message.get("reasoning")

@@ -150,7 +150,7 @@ def write_messages(
     for message in messages:
         content = message.content
         if message.role == "assistant" and isinstance(content, list):
-            out.append(_write_assistant(message, content, target, policy))
+            out += _write_answer(message, content, target, policy)
             legacy.update(_legacy(content))
         elif isinstance(content, list):
             out += _write_turn(message, content, target, policy, legacy)
@@ -209,7 +209,7 @@ def _blocks(parts: Iterable[Part], target: Target, policy: str) -> list[JSON]:
 
 def _block(part: Part, target: Target, policy: str) -> JSON | None:
     block = write_part(part)
-    if block is None and isinstance(part, NativePart) and part.call is not None:
+    if block is None and isinstance(part, NativePart) and part.of_tool:
         return None  # only its own vendor can take back what its tool did
     if block is None and not isinstance(part, ReasoningPart):
         origin = f" of {part.wire}" if isinstance(part, NativePart) else ""
@@ -217,6 +217,22 @@ def _block(part: Part, target: Target, policy: str) -> JSON | None:
         if refuse(why, policy, target) and isinstance(part, NativePart):
             return part.block
     return block
+
+
+def _write_answer(message: Message, content: list[Part], target: Target, policy: str) -> list[JSON]:
+    """The model's turn: one message, but where its vendor answered calls in messages of their own,
+    with what was said before in that of the call."""
+    out: list[JSON] = []
+    said: list[Part] = []
+    for part in content:
+        own = isinstance(part, NativePart) and part.wire == WIRE
+        if not (own and (ran := part.block.get("messages"))):
+            said.append(part)
+            continue
+        before = _write_assistant(message, said, target, policy) if said else {}
+        out += [{**before, **ran[0]}, *ran[1:]]
+        said = []
+    return [*out, _write_assistant(message, said, target, policy)] if said or not out else out
 
 
 def _write_assistant(message: Message, content: list[Part], target: Target, policy: str) -> JSON:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from franca.types import NativePart
+from franca.types import NativePart, ToolCallDelta
 from franca.types.builtin import BUILTIN_WORDS, SEARCH_FIELDS
 from franca.wire.openai_chat.parts import JSON, WIRE
 
@@ -41,15 +41,41 @@ def is_served(call: JSON) -> bool:
     return kind in BUILTIN_WORDS or not isinstance(call.get("function"), dict)
 
 
+def answered(messages: list[JSON]) -> dict[str, NativePart]:
+    """Of several messages in place of one (Mistral's), the calls that the vendor has answered, each
+    with its answer: by the call's id, in the order of the answers."""
+    answers = {m["tool_call_id"]: m for m in messages if m.get("tool_call_id")}
+    calls = {c.get("id"): c for m in messages for c in m.get("tool_calls") or ()}
+    return {
+        called: NativePart(
+            WIRE, {"messages": [{"role": "assistant", "tool_calls": [calls[called]]}, answer]}
+        )
+        for called, answer in answers.items()
+        if called in calls
+    }
+
+
+def unanswered(messages: list[JSON]) -> list[ToolCallDelta]:
+    """The calls in several messages that are left for the caller, each whole."""
+    ran = answered(messages)
+    calls = [c for m in messages for c in m.get("tool_calls") or () if c.get("id") not in ran]
+    return [_delta(at, call) for at, call in enumerate(calls)]
+
+
+def _delta(at: int, call: JSON) -> ToolCallDelta:
+    function = call.get("function") or {}
+    return ToolCallDelta(at, call.get("id"), function.get("name"), function.get("arguments"))
+
+
 class Ran:
     """The same of a stream: a tool's use comes in pieces, first the call, later what came of it."""
 
-    __slots__ = ("_calls", "_tools", "calls", "tools")
+    __slots__ = ("_calls", "_pairs", "_tools", "calls", "tools")
 
     def __init__(self) -> None:
         self.calls: list[JSON] = []
         self.tools: list[JSON] = []
-        self._calls = self._tools = 0  # how many have been given
+        self._calls = self._tools = self._pairs = 0  # how many have been given
 
     def add_tools(self, pieces: list[JSON]) -> None:
         """Pieces of `executed_tools`."""
@@ -75,6 +101,12 @@ class Ran:
         self._tools += len(tools)
         self._calls += len(calls)
         return [executed(dict(tool)) for tool in tools] + [served(dict(call)) for call in calls]
+
+    def pairs(self, messages: list[JSON]) -> list[NativePart]:
+        """Of several whole messages, the calls with their answers that were not given yet."""
+        new = list(answered(messages).values())[self._pairs :]
+        self._pairs += len(new)
+        return new
 
 
 def _has_outcome(tool: JSON) -> bool:
