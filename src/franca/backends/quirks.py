@@ -35,7 +35,7 @@ class Quirks:
         unsupported: parameters the vendor refuses.
         renamed: parameters under another name.
         default_max_tokens: sent where the caller names none and the wire requires one.
-        url_images: whether the vendor fetches pictures by URL.
+        url_images: whether the vendor fetches pictures by URL. url_files: the same for documents.
         inline_system: Anthropic's wire: whether a system message may stand among the others (from
             Claude Opus 4.8 on); else it goes out as the user's text, in tags.
         cached_limited: whether tokens read from the prompt cache count against the limits.
@@ -57,6 +57,7 @@ class Quirks:
     renamed: tuple[tuple[str, str], ...] = ()
     default_max_tokens: int = 4096
     url_images: bool = True
+    url_files: bool = False
     inline_system: bool = True
     cached_limited: bool = True
     builtin_tools: Mapping[str, Any] = field(default_factory=dict, hash=False)

@@ -67,7 +67,8 @@ def settle(
     """The conversation as any of the targets takes it; the same list where it holds no media.
 
     Files and bytes are read, pictures brought to what the targets take (see `fit`; the least
-    `max_image_dimension` holds), URLs fetched where a target's vendor does not (`url_images`).
+    `max_image_dimension` holds), URLs fetched where a target's vendor does not (`url_images`,
+    `url_files`).
     For targets of which none has vision the policy decides: `strict` refuses pictures, `warn`
     puts a line of text in their place, `passthrough` sends them.
 
@@ -86,8 +87,12 @@ def settle(
     if vision is None:
         vision = _has_vision(messages, targets, policy)
     sides = [t.max_image_dimension for t in targets if t.max_image_dimension is not None]
-    remote = process and not all(target.quirks.url_images for target in targets)
-    found = fetched(_addresses(messages, vision), fetch) if remote else {}
+    kinds: list[type[Part]] = []
+    if vision and not all(target.quirks.url_images for target in targets):
+        kinds.append(ImagePart)
+    if not all(target.quirks.url_files for target in targets):
+        kinds.append(DocumentPart)
+    found = fetched(_addresses(messages, tuple(kinds)), fetch) if process and kinds else {}
     return changed(messages, Rules(vision, process, min(sides, default=None), found))
 
 
@@ -132,14 +137,14 @@ def _has_vision(messages: list[Message], targets: Sequence[Target], policy: str)
     return refuse(f"{target.backend} ({target.model}) does not take pictures", policy, target)
 
 
-def _addresses(messages: Iterable[Message], vision: bool) -> list[str]:
-    """The URLs of pictures and documents, each once."""
+def _addresses(messages: Iterable[Message], kinds: tuple[type[Part], ...]) -> list[str]:
+    """The URLs of such parts, each once."""
     found: list[str] = []
 
     def note(part: Part, place: str) -> Part:
-        wanted = isinstance(part, DocumentPart) or (isinstance(part, ImagePart) and vision)
-        if wanted and isinstance(part.url, str) and is_http(part.url):
-            found.append(part.url)
+        url = getattr(part, "url", None) if isinstance(part, kinds) else None
+        if isinstance(url, str) and is_http(url):
+            found.append(url)
         return part
 
     _mapped(messages, note)

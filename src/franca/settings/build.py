@@ -13,7 +13,7 @@ from franca.backends import BACKENDS, QUIRK_NAMES, Quirks, Row
 from franca.settings.counting import LIMITS, counting
 from franca.settings.known import fields_for, known
 from franca.settings.target import Endpoint, Secret, Target
-from franca.settings.wires import is_plain, kind_of, wire_of
+from franca.settings.wires import is_plain, kind_of, of_cloud, wire_of
 from franca.types import BackendType, EndpointType
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def make_target(
     more = {**base.facts, **{name: value for name, value in more.items() if value is not None}}
     for length in ("context_length", "max_output_tokens"):
         more[length] = more[length] or None
-    quirks = _merged(base.quirks, layers)
+    quirks = _merged(of_cloud(base.quirks, endpoint.type), layers)
     headers = _headers(backend, model, model_id, endpoint)
     return Target(backend, model, model_id, endpoint, wire, quirks, headers, **more)
 

@@ -13,6 +13,7 @@ _ANTHROPIC = frozenset(
 )
 _OWN = {OPENAI_CHAT: EndpointType.OpenAI, ANTHROPIC_MESSAGES: EndpointType.Anthropic}
 _VERTEX = {OPENAI_CHAT: EndpointType.OpenAIVertex, ANTHROPIC_MESSAGES: EndpointType.AnthropicVertex}
+_CLOUDS = frozenset({EndpointType.AnthropicVertex, EndpointType.AnthropicBedrock})
 _TYPES = {t.value: t for t in EndpointType}
 
 
@@ -49,3 +50,8 @@ def quirks_of(wire: str, row: Row) -> Quirks:
     if wire != ANTHROPIC_MESSAGES:
         return Quirks()
     return BACKENDS[BackendType.Anthropic].quirks.merge(builtin_tools={})
+
+
+def of_cloud(quirks: Quirks, kind: EndpointType) -> Quirks:
+    """The quirks on a cloud that serves the models of others: Claude's there fetch nothing."""
+    return quirks.merge(url_images=False, url_files=False) if kind in _CLOUDS else quirks

@@ -18,6 +18,7 @@ from franca.errors import ConnectionError, InvalidRequestError
 from franca.media import asettle, audio, document, fetch, has_media, image, settle
 from franca.media import conversation as module
 from franca.media.conversation import LEFT_OUT
+from franca.settings import Settings
 from franca.settings.target import Endpoint, Target
 from franca.types import (
     AudioPart,
@@ -210,7 +211,41 @@ def test_urls_are_fetched_where_one_vendor_does_not() -> None:
 
 
 def test_a_url_is_not_fetched_for_those_who_fetch_it() -> None:
+    paper = DocumentPart("https://a.example/1.pdf")
+    files = replace(SEEING, quirks=Quirks(url_images=False, url_files=True))
     assert settled(ImagePart("https://a.example/1.png"), fetch=no_fetch).type == "image"
+    assert settled(paper, target=files, fetch=no_fetch) is paper
+    assert settled(paper, process=False, fetch=no_fetch) is paper
+
+
+def test_each_kind_is_fetched_where_it_has_to_be() -> None:
+    had = {"https://a.example/1.png": png(), "https://a.example/1.pdf": PDF}
+    picture, paper = ImagePart("https://a.example/1.png"), DocumentPart("https://a.example/1.pdf")
+    assert settled(picture, paper, fetch=had.__getitem__) == replace(
+        document(PDF), filename="document.pdf"
+    )
+    content = settle(user(picture, paper), (SEEING,), fetch=had.__getitem__)[-1].content
+    assert isinstance(content, list)
+    assert content[1] is picture
+
+
+@pytest.mark.parametrize(
+    ("backend", "kind", "pictures", "files"),
+    [
+        ("openai", "default", True, False),
+        ("gemini", "default", False, False),
+        ("mistral", "default", True, True),
+        ("openrouter", "default", True, True),
+        ("anthropic", "default", True, True),
+        ("anthropic", "anthropic_bedrock", False, False),
+        ("anthropic", "anthropic_vertex", False, False),
+    ],
+)
+def test_who_fetches_what(backend: str, kind: str, pictures: bool, files: bool) -> None:
+    at: Any = {"id": "e", "api_base": "http://127.0.0.1", "api_key": "k", "endpoint_type": kind}
+    models = {"m": {"endpoints": ["e"]}}
+    (target,) = Settings(endpoints=[at], backends={backend: {"models": models}}).resolve(backend)
+    assert (target.quirks.url_images, target.quirks.url_files) == (pictures, files)
 
 
 @pytest.mark.parametrize("scheme", ["gs", "oss", "ms"])
