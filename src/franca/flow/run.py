@@ -161,6 +161,7 @@ def judge(target: Target, began: float, now: float, error: CallError, *, stream:
     else:
         average = health.first if stream else health.whole
         average.add(max(now - began, 2 * (average.value or 0.0)), now)
+        health.hold(now + (error.retry_after or 0.0))  # as a 503 may ask
         out = health.failed(began, now, policy, error)
     if out:
         log.warning(
