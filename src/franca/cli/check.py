@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -14,11 +15,13 @@ from rich.text import Text
 from franca import AsyncChatClient, create_async_chat_client
 from franca.cli.command import emit
 from franca.errors import FrancaError, SettingsError
+from franca.flow import EndpointHealth
 from franca.settings import Settings
 from franca.settings.target import Target
+from franca.types import ChatParams
 
 _PROMPT = [{"role": "user", "content": "Say OK."}]
-_MAX_TOKENS = 16
+_PARAMS: ChatParams = {"max_tokens": 16, "max_retries": 0, "fallback_models": ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,13 @@ class Outcome:
         return self.error is None
 
 
+class Probed(NamedTuple):
+    """What an endpoint said, and how it stands with this process after that."""
+
+    outcomes: list[Outcome]
+    health: EndpointHealth
+
+
 def check(
     settings: Settings,
     *,
@@ -63,7 +73,7 @@ def check(
     """
     targets = wanted(settings, backend, model)
     outcomes = asyncio.run(probed(settings, targets, timeout, at_once))
-    return [outcome for (outcome,) in outcomes]
+    return [outcome for one in outcomes for outcome in one.outcomes]
 
 
 def wanted(settings: Settings, backend: str | None, model: str | None) -> list[Target]:
@@ -92,20 +102,18 @@ def show(outcomes: Sequence[Outcome], *, as_json: bool = False) -> None:
 
 async def probed(
     settings: Settings, targets: Iterable[Target], timeout: float, at_once: int, tries: int = 1
-) -> list[list[Outcome]]:
+) -> list[Probed]:
     """What each of the targets said at each try; `at_once` of them are asked at the same time."""
     room = asyncio.Semaphore(at_once)
 
-    async def one(target: Target) -> list[Outcome]:
+    async def one(target: Target) -> Probed:
         async with room:
             return await probe(settings, target, timeout, tries)
 
     return list(await asyncio.gather(*map(one, targets)))
 
 
-async def probe(
-    settings: Settings, target: Target, timeout: float, tries: int = 1
-) -> list[Outcome]:
+async def probe(settings: Settings, target: Target, timeout: float, tries: int = 1) -> Probed:
     """Stream a short answer from one endpoint, so many times on one client.
 
     Args:
@@ -114,7 +122,8 @@ async def probe(
     async with create_async_chat_client(
         target.backend, model=target.model, settings=settings, endpoint_id=target.endpoint_id
     ) as client:
-        return [await _once(client, target, timeout) for _ in range(tries)]
+        outcomes = [await _once(client, target, timeout) for _ in range(tries)]
+        return Probed(outcomes, client.health()[0])  # the pinned endpoint's, before fallbacks'
 
 
 async def _once(client: AsyncChatClient, target: Target, timeout: float) -> Outcome:
@@ -133,7 +142,7 @@ async def _once(client: AsyncChatClient, target: Target, timeout: float) -> Outc
 
 async def _first_token(client: AsyncChatClient) -> float:
     first = 0.0
-    async with await client.create_stream(_PROMPT, max_tokens=_MAX_TOKENS) as stream:
+    async with await client.create_stream(_PROMPT, **_PARAMS) as stream:
         async for _ in stream:
             first = first or time.perf_counter()
     return first or time.perf_counter()

@@ -17,7 +17,6 @@ from franca.cli.answer import money, plain, priced
 from franca.cli.command import ReadError, emit, note
 from franca.cli.source import opened
 from franca.cli.tokens import vendors_name
-from franca.settings import Settings
 from franca.tokens import Cost, estimate_cost, result_cost
 from franca.tokens.price_table import BATCH, backend_of
 from franca.types import ChatCompletion, Usage
@@ -51,15 +50,9 @@ def of_call(call: Call, path: Path | None) -> Cost | None:
         model or call.model,
         backend,
         cached_tokens=call.cached,
-        prices=_own(settings),
+        prices=settings.prices,
         context=BATCH if call.batch else None,
     )
-
-
-def _own(settings: Settings) -> Mapping[str, Any] | None:
-    """The settings' own prices."""
-    document = settings.snapshot.document
-    return document.franca.prices if document is not None and document.franca else None
 
 
 def show_call(call: Call, bill: Cost | None, *, as_json: bool) -> None:
@@ -146,7 +139,7 @@ def of_file(path: Path, settings: Path | None, *, batch: bool) -> Whole:
         ReadError: there is no such file.
         SettingsError: the settings cannot be used.
     """
-    prices, whole = _own(opened(settings)), Whole()
+    prices, whole = opened(settings).prices, Whole()
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):

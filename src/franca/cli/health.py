@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from franca.cli.check import Outcome, milliseconds, probed, wanted
+from franca.cli.check import Probed, milliseconds, probed, wanted
 from franca.cli.command import emit
 from franca.settings import Settings
 from franca.settings.target import Target
@@ -28,6 +28,8 @@ class Health:
         answered: how many of `tries`.
         latency: seconds, the median of those that were answered.
         last_error: scrubbed of keys; None where there was none.
+        breaker: what that would mean to a process of yours: `closed`, it calls it; `open`, it
+            leaves it out, for `out_for` seconds.
     """
 
     backend: str
@@ -38,6 +40,8 @@ class Health:
     tries: int
     latency: float | None
     last_error: str | None
+    breaker: str
+    out_for: float
 
 
 def survey(
@@ -66,19 +70,21 @@ def survey(
     return list(map(_health, outcomes))
 
 
-def _health(outcomes: Sequence[Outcome]) -> Health:
+def _health(probed: Probed) -> Health:
+    outcomes, now = probed
     times = [one.latency for one in outcomes if one.latency is not None]
     errors = [one.error for one in outcomes if one.error is not None]
-    state = "up" if not errors else "shaky" if times else "down"
     return Health(
-        outcomes[0].backend,
-        outcomes[0].model,
-        outcomes[0].endpoint_id,
-        state,
+        now.backend,
+        now.model,
+        now.endpoint_id,
+        "up" if not errors else "shaky" if times else "down",
         len(times),
         len(outcomes),
         median(times) if times else None,
         errors[-1] if errors else None,
+        now.state,
+        now.out_for,
     )
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import typer
 
+from franca import count_tokens
 from franca.cli.command import ReadError, emit, piped
 from franca.cli.source import opened
 from franca.settings import Settings
-from franca.tokens import family_of, text_tokens
+from franca.tokens import family_of
 
 
 @dataclass(slots=True, frozen=True)
@@ -50,7 +51,7 @@ def show(
     *,
     as_json: bool,
 ) -> None:
-    """Count and print.
+    """Count, here or at the settings' token server, and print.
 
     Args:
         model: a name of the settings, or a vendor's.
@@ -58,9 +59,10 @@ def show(
     Raises:
         SettingsError: the settings cannot be used.
     """
-    place, name = vendors_name(opened(settings), backend, model)
+    known = opened(settings)
+    place, name = vendors_name(known, backend, model)
     family = family_of(name or "", place)
-    count = text_tokens(source.text, family)
+    count = count_tokens(source.text, name or "", place, settings=known)
     if as_json:
         told = {"tokens": count, "characters": len(source.text), "file": source.file}
         told |= {"model": model, "family": family.name, "vocabulary": family.vocabulary}

@@ -37,6 +37,8 @@ def test_shaky_and_down(franca: Run, settings_file: Write) -> None:
     assert (shaky["state"], shaky["answered"]) == ("shaky", 2)
     assert (down["state"], down["answered"], down["latency"]) == ("down", 0, None)
     assert down["last_error"].startswith("AuthenticationError")
+    assert (shaky["breaker"], down["breaker"]) == ("closed", "open")
+    assert down["out_for"] > 0
     assert KEY not in done.stdout + done.stderr
 
 
