@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 ThinkingForm = Literal[
     "none",  # the wire has no switch
+    "never",  # the model does not think: off goes without saying, on is refused
     "reasoning_effort",  # OpenAI: {"reasoning_effort": "low"}
     "thinking_type",  # DeepSeek, ZhiPuAI, Doubao, Moonshot: {"thinking": {"type": "enabled"}}
     "enable_thinking",  # Qwen, SiliconFlow: {"enable_thinking": true}

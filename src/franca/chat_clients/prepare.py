@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from franca.backends import BACKENDS
 from franca.errors import SettingsError
 from franca.flow import Conduct, EndpointHealth, Hooks, Route, health_of
+from franca.settings.build import for_model
 from franca.settings.policy import STRATEGIES, Strategy
 from franca.settings.target import Target
 from franca.types import CONTROLS, ChatParams, ChatRequest, MessageLike
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from franca.settings import Settings
 
 PARAMS = frozenset(ChatParams.__annotations__)
+_MODELS = 1024  # names that callers may make up are not kept without end
 _OWN = frozenset(f.name for f in fields(ChatRequest)) & PARAMS
 
 Messages = Iterable[MessageLike] | str
@@ -190,6 +192,9 @@ def renamed(targets: tuple[Target, ...]) -> Resolve:
     def resolve(model: str | None) -> tuple[Target, ...]:
         if model is None or model in by_model:
             return by_model.get(model or "", targets)
-        return tuple(replace(t, model=model, model_id=model) for t in targets)
+        found = tuple(for_model(target, model) for target in targets)
+        if len(by_model) < _MODELS:
+            by_model[model] = found
+        return found
 
     return resolve

@@ -24,8 +24,10 @@ def fitted(
     """
     if target.context_length is None or request.context_length_control == "none":
         return request, None
-    from franca.tokens.truncate_request import fit_request, near_limit
+    from franca.tokens.truncate_room import near_limit
 
     if not near_limit(request, target):
         return request, None
+    from franca.tokens.truncate_request import fit_request
+
     return (yield Work(partial(fit_request, request, target, request.context_length_control)))

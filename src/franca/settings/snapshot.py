@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from franca.settings.schema import BackendSettings, Document
 
 Table = Mapping[tuple[str, str | None], tuple[Target, ...]]
+_MADE = 1024  # names that callers may make up are not kept without end
 _ANY = "${model}"  # the model of a default endpoint's pattern, until a name takes its place
 
 
@@ -40,6 +41,9 @@ class Snapshot:
     document: Document | None = field(default=None, repr=False)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
     source: str | None = None
+    _made: dict[tuple[str, str], tuple[Target, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __repr__(self) -> str:
         return f"<Snapshot of {self.source or 'a dict'}: {len(self.targets)} entries>"
@@ -63,11 +67,20 @@ class Snapshot:
         if wanted is None or wanted in self.models.get(name, ()):
             raise SettingsError([self._unusable(name, model)], self.source)
         if name in self.patterns:
-            return tuple(for_model(target, wanted) for target in self.patterns[name])
+            return self._patterned(name, wanted)
         endpoint = None if name in self.models else implicit_endpoint(row)
         if endpoint is None:
             raise SettingsError([self._missing(name, wanted, row.key)], self.source)
         return (make_target(name, wanted, wanted, endpoint),)
+
+    def _patterned(self, backend: str, model: str) -> tuple[Target, ...]:
+        """The default endpoint's targets for a model, made once: a call asks for them anew."""
+        found = self._made.get((backend, model))
+        if found is None:
+            found = tuple(for_model(target, model) for target in self.patterns[backend])
+            if len(self._made) < _MADE:
+                self._made[backend, model] = found
+        return found
 
     def _unusable(self, backend: str, model: str | None) -> str:
         if model is None:

@@ -7,20 +7,15 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from franca.backends import ANTHROPIC_MESSAGES
 from franca.errors import ContextLengthError
 from franca.settings.target import Target
 from franca.tokens.families import family_of
 from franca.tokens.messages import count_messages_tokens, message_tokens
 from franca.tokens.truncate import ContextLengthControl, Truncation, fit
-from franca.tokens.truncate_sizes import Count, remembered, surely_fits
+from franca.tokens.truncate_room import answer_room, near_limit
+from franca.tokens.truncate_sizes import Count, remembered
 from franca.types import ChatRequest, Message, NativePart
-from franca.wire import encode
 
-SHARE = 8
-"""One part in so many of the context is left for an answer whose length nobody named."""
-_AROUND = 1000
-"""Tokens at most that vendors add to a prompt: around the tools, for thinking, for a schema."""
 _counters: dict[str, Count] = {}
 
 
@@ -69,15 +64,6 @@ def fit_request(
     return replace(request, messages=fitted.messages), fitted.truncation
 
 
-def near_limit(request: ChatRequest, target: Target) -> bool:
-    """Whether a request has to be counted to know that it fits: what follows may take a while."""
-    limit, params = target.context_length, request.params
-    if limit is None:
-        return False
-    room = limit - answer_room(target, params) - _most_around(params)
-    return not surely_fits(request.messages, room)
-
-
 def _unknown(_: Message) -> float:
     return inf
 
@@ -90,18 +76,6 @@ def counter(target: Target) -> Count:
         known = remembered(lambda message: message_tokens(message, family))
         _counters[family.name] = known
     return known
-
-
-def answer_room(target: Target, params: Mapping[str, Any]) -> int:
-    """The tokens to leave for the answer: `max_tokens`, else what the wire is going to send in its
-    place, else an eighth of the context, at most `max_output_tokens`."""
-    given, most = params.get("max_tokens"), target.max_output_tokens
-    if isinstance(given, int) and given > 0:
-        return given
-    if target.wire == ANTHROPIC_MESSAGES:
-        return most or target.quirks.default_max_tokens
-    share = (target.context_length or 0) // SHARE
-    return min(share, most) if most else share
 
 
 def asks_for_caching(request: ChatRequest) -> bool:
@@ -136,8 +110,3 @@ def _around(params: Mapping[str, Any], target: Target) -> int:
         tool_choice=params.get("tool_choice"),
         wire=target.wire,
     )
-
-
-def _most_around(params: Mapping[str, Any]) -> int:
-    named = [params[name] for name in ("tools", "response_format") if params.get(name)]
-    return _AROUND + (3 * len(encode(named)) if named else 0)

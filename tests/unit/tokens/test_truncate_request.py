@@ -27,6 +27,7 @@ from franca.tokens.truncate_request import (
     fit_request,
     near_limit,
 )
+from franca.tokens.truncate_room import most_around
 from franca.tokens.truncate_sizes import at_most
 from franca.types import (
     AudioPart,
@@ -245,7 +246,7 @@ def test_no_model_counts_more_around_the_messages_than_is_left_for_it(
     form: Any, tools: list[Any], tool_choice: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     params = {"tools": tools, "response_format": form, "thinking": True, "tool_choice": tool_choice}
-    most = truncate_request._most_around(params)
+    most = most_around(params)
     for family in families.FAMILIES.values():
         monkeypatch.setattr(messages, "family_of", lambda *_, family=family: family)
         for wire in (OPENAI_CHAT, ANTHROPIC_MESSAGES):

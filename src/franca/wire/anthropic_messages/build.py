@@ -162,8 +162,8 @@ def _response_format(form: Mapping[str, Any], target: Target) -> JSON | None:
 
 
 def _reasoning_effort(effort: str, target: Target) -> JSON | None:
-    if target.quirks.thinking == "none":
-        return None
+    if target.quirks.thinking in ("none", "never"):
+        return {} if target.quirks.thinking == "never" and effort == "none" else None
     if effort == "none":
         return {"thinking": {"type": "disabled"}}
     return {"output_config": {"effort": _EFFORTS.get(effort, effort)}}
@@ -174,9 +174,10 @@ def _thinking(thinking: Any, target: Target) -> JSON | None:
     as long as it sees fit, the effort."""
     if isinstance(thinking, Mapping):
         return {"thinking": dict(thinking)}
-    if target.quirks.thinking == "none":
-        return None
-    if thinking is False or thinking == "none":
+    off = thinking is False or thinking == "none"
+    if target.quirks.thinking in ("none", "never"):
+        return {} if target.quirks.thinking == "never" and off else None
+    if off:
         return {"thinking": {"type": "disabled"}}
     if target.quirks.thinking != "anthropic_adaptive":
         budget = _BUDGETS.get(thinking, _BUDGETS["medium"])

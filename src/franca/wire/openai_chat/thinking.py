@@ -64,6 +64,10 @@ def _off(wish: _Wish) -> bool:
     return not wish.on or wish.effort == "none"
 
 
+def _never(wish: _Wish) -> JSON | None:
+    return {} if _off(wish) else None
+
+
 def _reasoning_effort(wish: _Wish) -> JSON | None:
     if wish.budget is not None or (wish.own and set(wish.own) != {"type"}):
         return None
@@ -117,6 +121,7 @@ def _thinking_config(wish: _Wish) -> JSON | None:
 
 
 _FORMS = {
+    "never": _never,
     "reasoning_effort": _reasoning_effort,
     "thinking_type": _thinking_type,
     "enable_thinking": _enable_thinking,
