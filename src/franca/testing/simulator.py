@@ -18,14 +18,23 @@ _END = b"0\r\n\r\n"
 _ANTHROPIC_PATH = re.compile(
     r"/messages(/count_tokens)?$|:(raw|streamRaw)Predict$|/model/[^/]+/invoke"
 )
-_KNOWN = re.compile(rf"/chat/completions$|{_ANTHROPIC_PATH.pattern}")
+_COUNTS = {
+    "/count_tokens": lambda tokens: {"input_tokens": tokens},
+    "/count-tokens:rawPredict": lambda tokens: {"input_tokens": tokens},
+    "/tokenizers/estimate-token-count": lambda tokens: {"data": {"total_tokens": tokens}},
+    "/tokenizer": lambda tokens: {"usage": {"prompt_tokens": tokens}},
+}
+"""How Anthropic's endpoints that count answer, Vertex's for it, Moonshot's and ZhiPuAI's."""
+_COUNTING_PATH = "|".join(rf"{re.escape(path)}$" for path in _COUNTS)
+_KNOWN = re.compile(rf"/chat/completions$|{_ANTHROPIC_PATH.pattern}|{_COUNTING_PATH}")
 
 
 class Simulator:
     """A server that speaks both wires; use it as a context manager, or `start` and `stop` it.
 
     Any path that ends in `/chat/completions` is OpenAI's; one that ends in `/messages`, Vertex's
-    `:rawPredict` and Bedrock's `/model/<id>/invoke` are Anthropic's; GET `…/models` is the list.
+    `:rawPredict` and Bedrock's `/model/<id>/invoke` are Anthropic's; the paths where vendors count
+    tokens answer with the words of the prompt; GET `…/models` is the list.
 
     Args:
         api_key: the key that requests must carry; None asks for none.
@@ -183,9 +192,8 @@ def _refused(received: Received) -> Answer | None:
         return Answer(501, text="the simulator has no AWS event streams")
     if not isinstance(received.body, dict):
         return Answer(400, text="the body is not a JSON object")
-    if received.path.endswith("/count_tokens"):
-        return Answer(body={"input_tokens": replies.prompt_tokens(received.body)})
-    return None
+    counts = next((make for path, make in _COUNTS.items() if received.path.endswith(path)), None)
+    return Answer(body=counts(replies.prompt_tokens(received.body))) if counts else None
 
 
 async def _perform(answer: Answer, received: Received, to: server.Connection) -> None:
