@@ -186,8 +186,7 @@ def _rest(message: JSON, parts: list[Part]) -> str | None:
         parts.append(_audio(audio))
     for image in message.get("images") or ():
         parts.append(_image(image))
-    if message.keys() - _MESSAGE:
-        fields = _fields(message, parts)
+    if message.keys() - _MESSAGE and (fields := _fields(message, parts)):
         parts += [executed(tool) for tool in fields.pop("executed_tools", ())]
         parts += found(fields)
         if own := {k: v for k, v in fields.items() if k not in SEARCH_FIELDS}:

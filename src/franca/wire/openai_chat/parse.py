@@ -104,7 +104,7 @@ def read_reply(data: JSON, target: Target) -> ChatCompletion:
     tags = target.quirks.think_tags
     raws = data["choices"]
     choices = [read_choice(raw, at, name, tags) for at, raw in enumerate(raws)]
-    if choices and data.keys() & SEARCH_FIELDS:
+    if choices and not SEARCH_FIELDS.isdisjoint(data):
         choices[0].parts += found(data)
     extra = {k: v for k, v in data.items() if k not in _TOP and v is not None}
     for at, raw in enumerate(raws):
