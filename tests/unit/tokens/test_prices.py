@@ -449,6 +449,16 @@ def test_a_discount_keeps_every_digit() -> None:
     assert half.amount == Decimal("1.570796325")
 
 
+@pytest.mark.parametrize(
+    ("model", "part"),
+    [("qwen-plus", 2), ("qwen3-max", 2), ("qwen-long", 2), ("qwen-max", 1), ("qwen-turbo", 1)],
+)
+def test_qwens_batches_cost_half_where_the_vendor_lists_the_model(model: str, part: int) -> None:
+    sizes = (1000, 100)
+    plain, batch = estimate_cost(*sizes, model), estimate_batch_cost([sizes], model)
+    assert known(batch).amount * part == known(plain).amount
+
+
 def test_a_batch_without_a_known_discount_costs_the_plain_price() -> None:
     prices = {"openai/m": PLAIN}
     assert known(estimate_batch_cost([(10, 5)], "m", "openai", prices=prices)).amount == Decimal(
