@@ -97,8 +97,8 @@ def find(backend: str, name: str) -> Model | None:
 
 def _model(row: dict[str, Any]) -> Model:
     quirks = tuple(sorted(row.pop("quirks", {}).items()))
-    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
-    return Model(**frozen, quirks=quirks)
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+    return Model(**fields, quirks=quirks)
 
 
 @cache
