@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         StreamInterrupted,
         TimeoutError,
     )
+    from franca.flow import CallEvent, Hooks
     from franca.limits.limiter import RateLimiter
     from franca.settings import Settings
     from franca.types import (
@@ -70,6 +71,7 @@ __all__ = [
     "AuthenticationError",
     "BackendType",
     "CallError",
+    "CallEvent",
     "ChatClient",
     "ChatCompletion",
     "ChatDelta",
@@ -79,6 +81,7 @@ __all__ = [
     "ContextLengthError",
     "EndpointType",
     "FrancaError",
+    "Hooks",
     "InvalidRequestError",
     "Message",
     "MissingExtraError",
@@ -118,6 +121,7 @@ __getattr__, __dir__ = lazy.names(
         " ContextLengthError FrancaError InvalidRequestError MissingExtraError NotFoundError"
         " PermissionDeniedError ProviderError RateLimitError SettingsError StreamInterrupted"
         " TimeoutError",
+        "flow": "CallEvent Hooks",
         "limits.limiter": "RateLimiter",
         "settings": "Settings",
         "types": "BackendType ChatCompletion ChatDelta EndpointType Message ToolCall Usage",

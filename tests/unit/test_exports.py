@@ -9,7 +9,7 @@ EndpointType FrancaError InvalidRequestError Message MissingExtraError NotFoundE
 PermissionDeniedError ProviderError RateLimitError RateLimiter Settings SettingsError
 StreamInterrupted TimeoutError ToolCall Usage __version__ create_async_chat_client
 create_chat_client MODEL_PRICING count_messages_tokens count_tokens estimate_batch_cost
-estimate_cost format_messages get_message_token_counts get_token_counts total_cost
+estimate_cost format_messages get_message_token_counts get_token_counts total_cost CallEvent Hooks
 """
 
 

@@ -23,6 +23,7 @@ ORDER = (
     "flow",
     "transport",
     "chat_clients",
+    "telemetry",
     "embeddings",
     "cache",
     "batch",

@@ -54,6 +54,10 @@ def _call(run: Run, route: Route, one: One[T]) -> Flow[T]:
         if run.watch is not None:
             run.tell("on_error", _last(route, error), error=error)
         raise
+    except BaseException as error:
+        if run.watch is not None:
+            run.tell("on_cancel", run.watch.last or route.targets[0], cause=error)
+        raise
 
 
 def _last(route: Route, error: CallError) -> Target:

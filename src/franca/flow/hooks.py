@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from franca.errors import CallError
-from franca.settings.target import Target
+from franca.settings.target import Target, place
 from franca.types import ChatCompletion, ChatRequest
 
 log = logging.getLogger("franca")
@@ -23,12 +23,17 @@ class CallEvent:
         backend, model, endpoint_id: where the try goes, went, or will go.
         request: the call as data.
         attempt: the number of the try, from 1; of `on_retry` and `on_failover` that of the next.
-        elapsed: seconds since the call began.
+        elapsed: seconds since the call began, its waits for limits included.
         call: the same for all events of one call, for hooks to keep things in.
         error: `on_retry`, `on_failover`: what the last try met; `on_error`: what the caller sees.
         wait: `on_retry`: seconds until the next try.
         result: `on_response`: the answer; of a stream, at its end, what has arrived.
-        first_token: `on_response` of a stream: seconds until its first visible event.
+        first_token: at the end of a stream: seconds from its try's beginning until its first
+            visible event.
+        model_id: the name by which the endpoint knows the model.
+        endpoint_type: the endpoint's, a value of `EndpointType`.
+        url: the endpoint's base URL, without user, password and query; empty: the SDK's own.
+        cause: `on_cancel`: what has ended the call.
     """
 
     backend: str
@@ -42,10 +47,14 @@ class CallEvent:
     wait: float | None = None
     result: ChatCompletion | None = field(default=None, repr=False)
     first_token: float | None = None
+    model_id: str = ""
+    endpoint_type: str = ""
+    url: str = ""
+    cause: BaseException | None = field(default=None, repr=False)
 
 
 Hook = Callable[[CallEvent], object]
-Moment = Literal["on_request", "on_response", "on_retry", "on_failover", "on_error"]
+Moment = Literal["on_request", "on_response", "on_retry", "on_failover", "on_error", "on_cancel"]
 
 
 @dataclass(slots=True, frozen=True)
@@ -58,6 +67,8 @@ class Hooks:
         on_retry: the next try is for an endpoint that was tried before.
         on_failover: the next try is for another endpoint.
         on_error: the call has failed, or its stream has broken.
+        on_cancel: the call was cancelled or interrupted, or what it was given cannot be sent; an
+            open stream that is closed tells `on_response`.
     """
 
     on_request: Hook | None = None
@@ -65,6 +76,7 @@ class Hooks:
     on_retry: Hook | None = None
     on_failover: Hook | None = None
     on_error: Hook | None = None
+    on_cancel: Hook | None = None
 
 
 class Watch:
@@ -73,19 +85,23 @@ class Watch:
     Args:
         hooks: all of one client.
         now: seconds, on the clock of the call.
+
+    Attributes:
+        last: the target that was told of last.
     """
 
-    __slots__ = ("_began", "_call", "_hooks", "_now", "_request", "first_token")
+    __slots__ = ("_began", "_call", "_hooks", "_now", "_request", "last")
 
     def __init__(
         self, hooks: Sequence[Hooks], request: ChatRequest, now: Callable[[], float]
     ) -> None:
         self._hooks, self._request, self._now = hooks, request, now
         self._began, self._call = now(), {}
-        self.first_token: float | None = None
+        self.last: Target | None = None
 
     def tell(self, moment: Moment, target: Target, attempt: int, **facts: Any) -> None:
         """Call the hooks for a moment."""
+        self.last = target
         for hooks in self._hooks:
             if (hook := getattr(hooks, moment)) is None:
                 continue
@@ -97,6 +113,9 @@ class Watch:
                 attempt,
                 self._now() - self._began,
                 self._call,
+                model_id=target.model_id,
+                endpoint_type=target.endpoint.type,
+                url=place(target.endpoint.url),
                 **facts,
             )
             try:
