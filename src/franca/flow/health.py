@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+from weakref import WeakSet
 
 from franca.errors import CallError
 from franca.settings.policy import Policy
@@ -97,6 +98,9 @@ class Errors:
         self._part = max(self._part, part)
 
 
+_all: WeakSet[Health] = WeakSet()
+
+
 class Health:
     """One endpoint's state for one model.
 
@@ -110,10 +114,12 @@ class Health:
     """
 
     __slots__ = (
+        "__weakref__",
         "_ejections",
         "_errors",
         "_out",
         "_probe",
+        "_reserve",
         "busy",
         "failures",
         "first",
@@ -125,10 +131,16 @@ class Health:
     )  # fmt: skip
 
     def __init__(self, reserve: float) -> None:
+        self._reserve = reserve
+        self.anew()
+        _all.add(self)
+
+    def anew(self) -> None:
+        """As if nothing had been asked of it yet."""
         self.busy: set[object] = set()
         self.failures = self._ejections = 0
         self.until = self._out = self._probe = self.held = 0.0
-        self.reserve = reserve
+        self.reserve = self._reserve
         self.first, self.whole = Average(), Average()
         self.last: str | None = None
         self._errors = Errors()
@@ -227,6 +239,12 @@ def health_of(target: Target) -> Health:
 @lru_cache(maxsize=4096)
 def _health(endpoint: Endpoint, model_id: str, budget: float) -> Health:
     return Health(budget)
+
+
+def forget() -> None:
+    """Every endpoint begins anew in this process: for tests."""
+    for health in list(_all):
+        health.anew()
 
 
 def brief(error: CallError) -> str:

@@ -32,7 +32,8 @@ class Cassette:
 
     A request is the recorded one where wire, path and JSON body are the same; the order of an
     object's names does not matter, and keys do not stand in it. Recorded more than once, its
-    replies come in the order in which they were recorded, one a request.
+    replies come in the order in which they were recorded, one a request. In a replay nothing is
+    waited for between two tries.
 
     Never written: request headers, of the replies' headers all but the type and the rate limits,
     the endpoint's key, credentials and organisation wherever their text occurs, and what looks like
@@ -86,7 +87,7 @@ class Cassette:
             self._known.append(key)
         if self.mode != "record":
             self._stack.enter_context(keys_in_place())
-        self._stack.enter_context(tapped(self._ask, self._hear))
+        self._stack.enter_context(tapped(self._ask, self._hear, waits=self.mode != "replay"))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:

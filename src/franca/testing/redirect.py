@@ -18,21 +18,25 @@ _KEY = Secret(STAND_IN)
 
 
 @contextmanager
-def use_simulator(simulator: Simulator | None = None, **options: Any) -> Generator[Simulator]:
+def use_simulator(
+    simulator: Simulator | None = None, *, waits: bool = False, **options: Any
+) -> Generator[Simulator]:
     """Every client of the process goes to a simulator, whatever its settings, its `base_url` or its
     cloud; models, limits, parameters and headers are its own. A vendor's key that the environment
-    lacks is made up, and none but a stand-in is sent.
+    lacks is made up, and none but a stand-in is sent. What clients know of their endpoints' health
+    is forgotten before and after.
 
     Args:
         simulator: one that runs; without it one is started, and stopped at the end.
+        waits: whether clients truly wait between two tries; without it they try again at once.
         options: `Simulator`'s arguments.
     """
     if simulator is None:
-        with Simulator(**options) as started, use_simulator(started):
+        with Simulator(**options) as started, use_simulator(started, waits=waits):
             yield started
         return
     url = simulator.url
-    with keys_in_place(), tapped(lambda send: _redirected(send, url)):
+    with keys_in_place(), tapped(lambda send: _redirected(send, url), waits=waits):
         yield simulator
 
 

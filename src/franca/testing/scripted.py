@@ -20,14 +20,24 @@ from franca.settings.target import Endpoint, Target
 from franca.testing import replies
 from franca.testing.rendering import chunk_of, completion_of, deltas_of
 from franca.testing.rendering_anthropic import events_of, message_of
-from franca.testing.seam import Told, areply_of, keys_in_place, reply_of, tapped
+from franca.testing.seam import (
+    Final,
+    Told,
+    afinal,
+    areply_of,
+    final,
+    keys_in_place,
+    reply_of,
+    tapped,
+)
 from franca.transport import aio, blocking
 from franca.types import BackendType, ChatCompletion, ChatDelta, EndpointType, Message
 from franca.wire.stream import StreamReader
 
 Said = str | ChatCompletion | Sequence[str | ChatDelta | Exception]
 Scripted = Said | Exception
-"""A text; a result; an error to raise; or the pieces of a stream, an error among them breaking it.
+"""A text; a result; an error that the call raises, without another try; or the pieces of a stream,
+an error among them breaking it.
 
 Each serves `create_completion` and `create_stream` alike, of either wire. What the wire has no
 place for (on OpenAI's a signature, a citation) is lost.
@@ -89,12 +99,12 @@ class Script:
                 f"{len(self.calls)} calls, and the script has {self.answers} answers"
             )
 
-    def tell(self, send: Send) -> Told | CallError:
+    def tell(self, send: Send) -> Told:
         """The next answer, as its vendor would say it.
 
         Raises:
             AssertionError: none is left.
-            Exception: the answer is an error, and not a CallError.
+            Final: the answer is an error.
         """
         __tracebackhide__ = True  # pytest shows the caller's own lines
         request, target = send.request, send.target
@@ -113,10 +123,8 @@ class Script:
                 f"call {len(self.calls)}, and the script has {self.answers} answers"
             )
         answer = self._answers.popleft()
-        if isinstance(answer, CallError):
-            return answer
         if isinstance(answer, Exception):
-            raise answer
+            raise Final(answer)
         return Told(packets=_stream(answer, send)) if request.stream else _whole(answer, send)
 
 
@@ -138,6 +146,8 @@ class _Blocking(blocking.BlockingTransport):
         super().__init__()
         self._script = script
 
+    run, open = final(blocking.BlockingTransport.run), final(blocking.BlockingTransport.open)
+
     def _send(self, send: Send) -> Reply | CallError:
         return reply_of(self._script.tell(send))
 
@@ -146,6 +156,8 @@ class _Async(aio.AsyncTransport):
     def __init__(self, script: Script) -> None:
         super().__init__()
         self._script = script
+
+    run, open = afinal(aio.AsyncTransport.run), afinal(aio.AsyncTransport.open)
 
     async def _send(self, send: Send) -> Reply | CallError:
         return areply_of(self._script.tell(send))
@@ -262,47 +274,49 @@ def _endpoint(kind: EndpointType) -> Endpoint:
     return Endpoint("scripted", kind, "http://scripted.invalid/v1")
 
 
-def _whole(answer: Said, send: Send) -> Told | CallError:
+def _whole(answer: Said, send: Send) -> Told:
     target = send.target
     if isinstance(answer, str):
         reply = replies.whole(target.wire, replies.compose(send.body, answer))
         return Told(body=json.dumps(reply).encode())
     if not isinstance(answer, ChatCompletion):
         reader = StreamReader(target)
-        try:
-            for packet in _stream(answer, send):
-                reader.feed(packet)
-        except CallError as error:
-            return error
+        for packet in _stream(answer, send, whole=True):
+            reader.feed(packet)
         answer = reader.result()
     anthropic = target.wire == ANTHROPIC_MESSAGES
     reply = message_of(answer, target) if anthropic else completion_of(answer, target.model)
     return Told(body=json.dumps(reply).encode())
 
 
-def _stream(answer: Said, send: Send) -> Iterator[bytes]:
+def _stream(answer: Said, send: Send, *, whole: bool = False) -> Iterator[bytes]:
+    """The answer's packets. An error before anything is visible ends the call, and so does any in
+    what is not streamed; a later one breaks the stream."""
     target, wire = send.target, send.target.wire
     if isinstance(answer, str):
         yield from replies.events(wire, replies.compose(send.body, answer), send.body)
         return
     if wire != ANTHROPIC_MESSAGES:
-        events = (chunk_of(delta, target.model) for delta in _deltas(answer))
+        events = (chunk_of(delta, target.model) for delta in _deltas(answer, whole))
     elif isinstance(answer, ChatCompletion):
         events = replies.anthropic_events(message_of(answer, target))
     else:
-        events = events_of(_deltas(answer), target.model)
+        events = events_of(_deltas(answer, whole), target.model)
     yield from (replies.frame(wire, event) for event in events)
     if wire != ANTHROPIC_MESSAGES:
         yield _END
 
 
-def _deltas(answer: ChatCompletion | Sequence[str | ChatDelta | Exception]) -> Iterator[ChatDelta]:
+def _deltas(
+    answer: ChatCompletion | Sequence[str | ChatDelta | Exception], whole: bool
+) -> Iterator[ChatDelta]:
     """The pieces as deltas, with an end for those that have none; raises the error among them."""
-    finished = False
+    visible = finished = False
     for piece in deltas_of(answer) if isinstance(answer, ChatCompletion) else answer:
         if isinstance(piece, Exception):
-            raise piece
+            raise piece if visible and not whole else Final(piece)
         delta = ChatDelta(content=piece) if isinstance(piece, str) else piece
+        visible = visible or bool(delta.content or delta.reasoning_content or delta.tool_calls)
         finished = finished or delta.finish_reason is not None
         yield delta
     if not finished:

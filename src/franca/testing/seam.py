@@ -12,7 +12,8 @@ from unittest import mock
 
 from franca.backends import BACKENDS
 from franca.errors import CallError
-from franca.flow.effects import Reply, Send
+from franca.flow.effects import Effect, Outcome, Reply, Send, Sleep
+from franca.flow.health import forget
 from franca.transport.aio import AsyncTransport
 from franca.transport.aio import Handle as AsyncHandle
 from franca.transport.blocking import BlockingTransport, Handle
@@ -38,8 +39,14 @@ Hear = Callable[[Send, Told], None]
 
 
 @contextmanager
-def tapped(ask: Ask, hear: Hear | None = None) -> Generator[None]:
-    """Everything that this process's clients send goes by `ask`, and what they get by `hear`."""
+def tapped(ask: Ask, hear: Hear | None = None, *, waits: bool = False) -> Generator[None]:
+    """Everything that this process's clients send goes by `ask`, and what they get by `hear`.
+
+    What they have learnt of their endpoints' health is forgotten before and after.
+
+    Args:
+        waits: whether what is waited between tries passes in truth.
+    """
     below, abelow = BlockingTransport._send, AsyncTransport._send
 
     def send(self: BlockingTransport, wanted: Send) -> Reply | CallError:
@@ -58,9 +65,63 @@ def tapped(ask: Ask, hear: Hear | None = None) -> Generator[None]:
         reply = await abelow(self, step)
         return reply if hear is None else _aheard(step, reply, hear)
 
-    patched = mock.patch.object
-    with patched(BlockingTransport, "_send", send), patched(AsyncTransport, "_send", asend):
+    blocking: dict[str, Any] = {"_send": send, "run": final(BlockingTransport.run)}
+    blocking |= {"open": final(BlockingTransport.open)}
+    on_asyncio: dict[str, Any] = {"_send": asend, "run": afinal(AsyncTransport.run)}
+    on_asyncio |= {"open": afinal(AsyncTransport.open)}
+    if not waits:
+        blocking["_perform"] = _hurried(BlockingTransport._perform)
+        on_asyncio["_perform"] = _ahurried(AsyncTransport._perform)
+    patched = mock.patch.multiple
+    forget()
+    with patched(BlockingTransport, **blocking), patched(AsyncTransport, **on_asyncio):
         yield
+    forget()
+
+
+class Final(BaseException):
+    """An error that ends a call where it stands: not tried again, nor elsewhere."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def final(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of the blocking driver, raising what a `Final` holds."""
+
+    def called(*arguments: Any) -> Any:
+        try:
+            return method(*arguments)
+        except Final as end:
+            raise end.error from None
+
+    return called
+
+
+def afinal(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The same of the asyncio driver."""
+
+    async def called(*arguments: Any) -> Any:
+        try:
+            return await method(*arguments)
+        except Final as end:
+            raise end.error from None
+
+    return called
+
+
+def _hurried(perform: Callable[..., Any]) -> Callable[..., Any]:
+    def performed(self: BlockingTransport, effect: Effect) -> Outcome:
+        return None if isinstance(effect, Sleep) else perform(self, effect)
+
+    return performed
+
+
+def _ahurried(perform: Callable[..., Any]) -> Callable[..., Any]:
+    async def performed(self: AsyncTransport, effect: Effect) -> Outcome:
+        return None if isinstance(effect, Sleep) else await perform(self, effect)
+
+    return performed
 
 
 @contextmanager
