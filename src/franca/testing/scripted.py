@@ -6,7 +6,7 @@ import json
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, overload
 
 from franca.backends import ANTHROPIC_MESSAGES, BACKENDS
@@ -260,14 +260,19 @@ def scripted_async_client(
 
 
 def _config(backend: str | None, model: str, defaults: Mapping[str, Any]) -> Config:
-    name, target = "scripted", None
     if backend is not None:
         row = BACKENDS[BackendType(backend.lower())]
-        name, anthropic = row.backend.value, row.wire == ANTHROPIC_MESSAGES
-        kind = EndpointType.Anthropic if anthropic else EndpointType.OpenAI
-        target = make_target(name, model, model, _endpoint(kind))
-    target = target or Target(name, model, model, _endpoint(EndpointType.OpenAI))
-    return Config(name, model, renamed((target,)), defaults)
+        anthropic = row.wire == ANTHROPIC_MESSAGES
+        endpoint = _endpoint(EndpointType.Anthropic if anthropic else EndpointType.OpenAI)
+        target = make_target(row.backend.value, model, model, endpoint)
+        return Config(row.backend.value, model, renamed((target,)), defaults)
+    nobodys = Target("scripted", model, model, _endpoint(EndpointType.OpenAI))
+
+    def resolve(name: str | None) -> tuple[Target]:
+        other = name is not None and name != model
+        return (replace(nobodys, model=name, model_id=name) if other else nobodys,)
+
+    return Config("scripted", model, resolve, defaults)
 
 
 def _endpoint(kind: EndpointType) -> Endpoint:
