@@ -3,11 +3,17 @@ sees."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from math import inf
 
+import broken_streams as streamed
 import pytest
-from faulty import FAULTS, TEXT, WAYS, Fault, Scene, first
+from broken_streams import CALLS, DAMAGES, NOTHING, PROMPT, STREAMS, Damage, Step, frames
+from faulty import FAULTS, RETRIES, TEXT, WAYS, Fault, Scene, Script, Seen, Way, first, limits
+
+from franca.errors import StreamInterrupted
+from franca.testing import Answer, Received
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +25,7 @@ def scene() -> Iterator[Scene]:
 @pytest.mark.parametrize("bad", [1, inf], ids=["once", "always"])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.name)
 def test_a_fault(fault: Fault, bad: float, scene: Scene) -> None:
-    every = scene.play([(way, first(bad, fault), fault.params) for way in WAYS])
+    every = scene.play([(way, first(bad, fault), limits(fault.timed, bad)) for way in WAYS])
     for way, seen in zip(WAYS, every, strict=True):
         requests = fault.requests(way.endpoints, bad)
         assert len(seen.requests) == requests, (way, seen.error)
@@ -32,3 +38,67 @@ def test_a_fault(fault: Fault, bad: float, scene: Scene) -> None:
             assert seen.error.status_code == fault.status, way
             assert len(seen.error.tried) == requests - 1, way
             assert seen.text == "", way
+
+
+@pytest.mark.parametrize("bad", [1, inf], ids=["once", "always"])
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda d: d.name)
+def test_a_stream_broken_at_each_event(damage: Damage, bad: float, scene: Scene) -> None:
+    cases = [(way, at) for way in WAYS if way.stream for at in range(len(STREAMS[way.wire]) + 1)]
+    cases = [(way, at) for way, at in cases if bad == 1 or not _state(way, at).visible]
+    params = limits(damage.timed, bad)
+    every = scene.play([(way, _broken(way, damage, at, bad), params) for way, at in cases])
+    for (way, at), seen in zip(cases, every, strict=True):
+        state, told = _state(way, at), (str(way), at, seen)
+        if state.done:
+            assert len(seen.requests) == 1, told
+            _is_whole(seen)
+        elif not state.visible and bad > 1:
+            assert len(seen.requests) == max(way.endpoints, 1 + RETRIES), told
+            assert type(seen.error) is damage.error, told
+            assert seen.text == "", told
+        elif not state.visible:
+            assert len(seen.requests) == 2, told
+            _is_whole(seen)
+        elif seen.error is None and not (damage.certain and not way.is_async):
+            assert len(seen.requests) == 2, (
+                told
+            )  # what was read at once with the break was not shown
+            _is_whole(seen)
+        else:
+            assert len(seen.requests) == 1, told
+            _is_partial(seen, state, certain=damage.certain)
+
+
+def _state(way: Way, at: int) -> Step:
+    return STREAMS[way.wire][at - 1] if at else NOTHING
+
+
+def _broken(way: Way, damage: Damage, at: int, bad: float) -> Script:
+    events = frames(way.wire)
+
+    def script(received: Received, number: int) -> Answer:
+        return damage.answer(events, at) if number < bad else Answer(sse=events)
+
+    return script
+
+
+def _is_whole(seen: Seen) -> None:
+    assert seen.error is None
+    assert seen.text == streamed.TEXT
+    assert seen.result is not None
+    assert seen.result.content == streamed.TEXT
+    assert {c.name: json.loads(c.arguments) for c in seen.result.tool_calls} == CALLS
+
+
+def _is_partial(seen: Seen, state: Step, *, certain: bool) -> None:
+    assert isinstance(seen.error, StreamInterrupted)
+    partial = seen.error.partial
+    assert (partial.content or "").startswith(seen.text)
+    if certain:
+        assert (partial.content or "") == state.text
+        assert [c.name for c in partial.tool_calls] == list(CALLS)[: state.calls]
+        assert partial.usage is not None
+        assert partial.usage.prompt_tokens == PROMPT
+    assert state.text.startswith(partial.content or "")
+    for call in partial.tool_calls:
+        assert json.loads(call.arguments) == CALLS[call.name]

@@ -119,6 +119,8 @@ class StreamReader:
                 failed = self._malformed(data)
             else:
                 continue
+            if self._fold.done:  # an answer that is whole stays whole, whatever follows it
+                break
             raise self.broken(failed)
         self.visible = self.visible or bool(deltas)
         return deltas

@@ -113,20 +113,22 @@ class Draft:
         """The several messages so far."""
         return [turn.whole() for _, turn in sorted(self.turns.items())]
 
-    def whole(self) -> JSON:
-        """The message so far."""
+    def whole(self, *, done: bool = True) -> JSON:
+        """The message so far; before it is done, without the calls that are not whole."""
         message = dict(self.message)
         for key, pieces in self.pieces.items():
             message.setdefault(key, "".join(pieces))
-        if self.calls or self.ran.calls:
-            message["tool_calls"] = [*self.ran.calls, *(call.reply() for call in self.calls)]
+        calls = [call for call in self.calls if done or call.whole]
+        if calls or self.ran.calls:
+            message["tool_calls"] = [*self.ran.calls, *(call.reply() for call in calls)]
         if self.ran.tools:
             message["executed_tools"] = self.ran.tools
         return message
 
-    def reply(self, index: int) -> JSON:
+    def reply(self, index: int, *, done: bool = True) -> JSON:
         """The choice as it would stand in a reply that is not streamed."""
-        said = {"messages": self.messages()} if self.turns else {"message": self.whole()}
+        done = done or bool(self.finish_reason)
+        said = {"messages": self.messages()} if self.turns else {"message": self.whole(done=done)}
         return {**self.choice, "index": index, **said, "finish_reason": self.finish_reason}
 
 
@@ -141,12 +143,12 @@ class _Call:
 
     @property
     def whole(self) -> bool:
-        """Whether the arguments are complete."""
+        """Whether the arguments are complete; a free text may always go on."""
         try:
             json.loads(self.text)
         except ValueError:
             return False
-        return True
+        return self.field == "function"
 
     def apart(self, index: Any) -> bool:
         """Whether the index says that this is another call, in spite of the id."""

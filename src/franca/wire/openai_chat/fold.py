@@ -74,9 +74,10 @@ class Fold:
         return deltas
 
     def result(self) -> ChatCompletion:
-        """What has come so far."""
+        """What has come so far. Before the end, calls whose arguments are not whole are left
+        out."""
         drafts = sorted(self._choices.items())
-        choices = [draft.reply(index) for index, draft in drafts]
+        choices = [draft.reply(index, done=self._ended) for index, draft in drafts]
         result = read_reply({**self._top, "choices": choices}, self._target)
         result.usage = read_usage(self._usage) if self._usage else None
         result._body = list(self._events)
