@@ -80,5 +80,6 @@ LLAMA_4_GROQ = replace(LLAMA_4, tools=640)
 MISTRAL = Form(base=0, message=3, call=0, result=0, tools=0, tool=12, tool_scale=1.04)
 MISTRAL_SMALL = replace(MISTRAL, base=12)  # an instruction of its own
 GEMMA = Form(base=5, message=4)
+GROK_4 = Form(base=681, message=4)  # an instruction of its own, as one was billed
 MINIMAX = Form(base=18, message=4, reasoning=True)
 OTHER = Form()

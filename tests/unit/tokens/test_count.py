@@ -80,6 +80,8 @@ def _nothing_known() -> Iterator[None]:
         ("MiniMax-M2", "minimax"),
         ("mimo-v2-flash", "qwen"),
         ("grok-4-fast", "grok"),
+        ("x-ai/grok-4", "grok-4"),
+        ("grok-4-0709", "grok-4"),
         ("ernie-4.5-turbo", "ernie"),
         ("Baichuan4-Turbo", "baichuan"),
         ("Baichuan-M2", "qwen"),
