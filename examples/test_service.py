@@ -6,7 +6,7 @@ import pytest
 from service import story, summary
 
 from franca import RateLimitError, StreamInterrupted
-from franca.testing import Answer, Cassette
+from franca.testing import Answer, Cassette, error, rate_limited
 
 pytest_plugins = ["franca.testing.pytest_plugin"]
 
@@ -21,6 +21,12 @@ def test_the_summary_is_what_the_model_says(franca_simulator):
     (asked,) = franca_simulator.requests
     assert (asked.path, asked.body["max_tokens"]) == ("/v1/messages", 200)
     assert "lazy dog" in asked.body["messages"][0]["content"]
+
+
+def test_a_busy_vendor_is_asked_again(franca_simulator):
+    franca_simulator.script(rate_limited("30"), error(503), "A fox jumps.")
+    assert summary("The quick brown fox") == "A fox jumps."  # and nobody has waited
+    franca_simulator.assert_done()
 
 
 def test_a_story_that_breaks_off_says_so(franca_simulator):
