@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from franca.backends import ANTHROPIC_MESSAGES
-from franca.errors import FrancaError
+from franca.errors import APIError, FrancaError
 from franca.settings.target import Target
 from franca.settings.wires import is_plain
 from franca.transport import links
@@ -68,7 +68,14 @@ def _asked(target: Target, timeout: float) -> list[str]:
     """
     link = links.acquire(target.endpoint)
     try:
-        return names(_got(link, target, timeout))
+        found = names(_got(link, target, timeout))
+        if found is None:
+            raise APIError(
+                "the answer lists no models",
+                backend=target.backend,
+                endpoint_id=target.endpoint_id,
+            )
+        return found
     except FrancaError:
         raise
     except Exception as error:
@@ -91,11 +98,12 @@ def _got(link: Link, target: Target, timeout: float) -> Any:
     return link.sdk.get(path, cast_to=object, options=options)
 
 
-def names(answer: Any) -> list[str]:
-    """The names in an answer of OpenAI's or Anthropic's form, or a bare list; none in another."""
-    rows = answer.get("data") or answer.get("models") if isinstance(answer, dict) else answer
-    found = [
-        row.get("id") or row.get("name") if isinstance(row, dict) else row
-        for row in (rows if isinstance(rows, list) else ())
-    ]
+def names(answer: Any) -> list[str] | None:
+    """The names in an answer of OpenAI's or Anthropic's form, or a bare list; None in another."""
+    keys = ("data", "models")
+    if isinstance(answer, dict):
+        answer = next((answer[key] for key in keys if key in answer), None)
+    if not isinstance(answer, list):
+        return None
+    found = [r.get("id") or r.get("name") if isinstance(r, dict) else r for r in answer]
     return [name for name in found if isinstance(name, str)]

@@ -11,7 +11,7 @@ from franca.settings.adhoc import adhoc
 from franca.settings.build import for_model
 from franca.types import BackendType
 
-KEY = {"base_url": "http://a.test/v1", "api_key": "k"}
+KEY: dict[str, Any] = {"base_url": "http://a.test/v1", "api_key": "k"}
 
 
 def one(backend: str, model: str, **fields: Any) -> Target:
