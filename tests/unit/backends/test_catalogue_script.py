@@ -170,6 +170,14 @@ def test_the_check_tells_what_changed() -> None:
     assert script.differences(ours, ours) == []
 
 
+def test_the_check_tells_who_agrees() -> None:
+    row = {"context_length": 5, "max_output_tokens": 2}
+    dev, lite = sources()
+    found = [(dev, {"context_length": 5}), (lite, {"context_length": 4000, "tools": True})]
+    assert script.dissent(row, found) == "models.dev; litellm has context_length 4,000"
+    assert script.dissent(row, []) == "by hand"
+
+
 def test_the_checks_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script, "OUTPUTS", tmp_path)
     rows = [{"name": "a", "date": "2026-08-18", "source": "s", "context_length": 5000}]
@@ -190,5 +198,5 @@ def test_the_inputs(backend: str) -> None:
     assert set(spec.get("aliases", {}).values()) <= made
     by_hand = spec.get("rows", [])
     assert all({"source", "seen"} <= (spec | row).keys() for row in by_hand)
-    known = {*script.FIELDS, "name", "source", "seen", "unknown", "like"}
+    known = {*script.FIELDS, "name", "source", "seen", "unknown"}
     assert all(row.keys() <= known for row in by_hand)
