@@ -79,9 +79,10 @@ def write_builtin(
     fields: JSON = {}
     for tool in tools:
         read = read_builtin(tool)
-        if read is None or _passed(form := _form(*read, request, target)):
+        form = _ABSENT if read is None else _form(*read, request, target)
+        if form is _ABSENT:
             others.append(tool)
-        elif form is not None:
+        elif isinstance(form, Mapping):
             fields = joined(fields, form)
     return others, fields
 
@@ -115,10 +116,6 @@ def _form(kind: str, given: JSON, request: ChatRequest, target: Target) -> Any:
         if refuse(f"{who} {name!r} of the tool {kind!r}", policy, target):
             return _ABSENT
     return filled
-
-
-def _passed(form: Any) -> bool:
-    return form is _ABSENT
 
 
 def _derived(given: JSON) -> JSON:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Required, get_args, get_origin, get_type_hints
 
 import pytest
+from anthropic import types
+from anthropic.types import AnthropicBetaParam
+from anthropic.types import beta as beta_types
 from hypothesis import given
 from hypothesis import strategies as st
+from openai.types.chat.completion_create_params import WebSearchOptions
+from pydantic import TypeAdapter
 
 from franca.backends import BACKENDS, Quirks
 from franca.errors import InvalidRequestError
@@ -29,6 +34,7 @@ from franca.types import (
     TextPart,
 )
 from franca.wire import wire
+from franca.wire.anthropic_messages import betas
 from franca.wire.stream import StreamReader
 
 HI = [Message("user", "hi")]
@@ -329,6 +335,40 @@ def test_the_betas_that_tools_need(fields: Any, given: Any, want: str | None) ->
     built = wire(target.wire).build(request, target)
     found = wire(target.wire).headers(built, request, target)
     assert found == ({"anthropic-beta": want} if want else {})
+
+
+def kinds(union: Any) -> dict[str, Any]:
+    """The types of tools that a vendor's SDK knows."""
+    hints = {tool: get_type_hints(tool, include_extras=True) for tool in get_args(union)}
+    return {get_args(h["type"])[0]: t for t, h in hints.items() if "type" in h and names_one(h)}
+
+
+def names_one(hints: dict[str, Any]) -> bool:
+    inner = hints["type"]
+    hints["type"] = get_args(inner)[0] if get_origin(inner) is Required else inner
+    return get_origin(hints["type"]) is Literal
+
+
+def test_the_sdk_knows_the_betas_and_the_tools() -> None:
+    released, beta = kinds(types.ToolUnionParam), kinds(beta_types.BetaToolUnionParam)
+    listed = [a for arg in get_args(AnthropicBetaParam) for a in get_args(arg)]
+    assert set(betas._OF_TOOL.values()) <= set(listed)
+    legacy = {"code_execution_20250522"}
+    assert set(betas._OF_TOOL) - legacy == beta.keys() - released.keys()
+    every = [
+        {"type": "web_search", "max_uses": 1, "blocked_domains": ["a"], "user_location": PLACE},
+        {"type": "web_fetch", "max_uses": 1, "allowed_domains": ["a"]},
+        {"type": "code_execution"},
+        {**MCP, "authorization_token": "t", "allowed_tools": ["ask"]},
+    ]
+    built = body(on("anthropic"), every)
+    for tool in built["tools"]:
+        TypeAdapter(beta[tool["type"]]).validate_python(tool)
+        assert tool.keys() <= get_type_hints(beta[tool["type"]]).keys()
+    form = beta_types.BetaRequestMCPServerURLDefinitionParam
+    TypeAdapter(list[form]).validate_python(built["mcp_servers"])
+    near = body(on("openai"), [{"type": "web_search", "user_location": PLACE}])
+    TypeAdapter(WebSearchOptions).validate_python(near["web_search_options"])
 
 
 def test_a_beta_of_the_endpoint_stays() -> None:
