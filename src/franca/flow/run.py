@@ -18,6 +18,10 @@ from franca.settings.target import Target
 from franca.types import ChatRequest
 
 
+_SLOW = 60.0
+"""Seconds: no quick failure counts for a slower answer than that."""
+
+
 def _no_clock() -> float:
     raise RuntimeError("the flow has no clock of its own: its driver's client gives it one")
 
@@ -160,7 +164,7 @@ def judge(target: Target, began: float, now: float, error: CallError, *, stream:
         health.hold(now + (error.retry_after or 0.0))
     else:
         average = health.first if stream else health.whole
-        average.add(max(now - began, 2 * (average.value or 0.0)), now)
+        average.add(max(now - began, min(2 * (average.value or 0.0), _SLOW)), now)
         health.hold(now + (error.retry_after or 0.0))  # as a 503 may ask
         out = health.failed(began, now, policy, error)
     if out:
