@@ -6,6 +6,7 @@ Shared by all of a process's clients. Times are seconds on the caller's clock.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -19,6 +20,7 @@ _PARTS = 6  # of the window in which errors are counted
 _MEMORY = 10.0  # seconds in which an average of latency loses two thirds of its weight
 _MOST = 100.0  # retries that good calls can put by
 _SHARE = 0.1  # of a retry that a good call puts by
+_WORD = re.compile(r"\S{1,80}")
 
 
 @dataclass(slots=True, frozen=True)
@@ -248,7 +250,8 @@ def forget() -> None:
 
 
 def brief(error: CallError) -> str:
-    """An error in words that hold nothing of the prompt: its class, status and code."""
+    """An error in words that hold nothing of the prompt: its class, its status, and its code where
+    that is a word: some vendors put a sentence there."""
     status = f" HTTP {error.status_code}" if error.status_code else ""
-    code = f" ({error.code})" if error.code else ""
+    code = f" ({error.code})" if _WORD.fullmatch(error.code or "") else ""
     return f"{type(error).__name__}{status}{code}"

@@ -75,15 +75,16 @@ def failure(
     if _spent(effective, code, message):
         kind = kind if kind is RateLimitError else PermissionDeniedError
         retryable = False
+    secrets = target.endpoint.secrets()
     return kind(
-        scrub(message, target.endpoint.secrets())[:_LONGEST]
+        scrub(message, secrets)[:_LONGEST]
         or f"{target.backend} answered with an error",
         backend=target.backend,
         endpoint_id=target.endpoint_id,
         status_code=effective,
         request_id=headers.get("x-request-id") or headers.get("request-id"),
         retry_after=_told(headers, body),
-        code=code,
+        code=None if code is None else scrub(code, secrets)[:_LONGEST],
         body=body,
         retryable=retryable and not issubclass(kind, InvalidRequestError),
     )
