@@ -12,12 +12,13 @@ Mask = Callable[[str], str]
 _HIDDEN = "***"
 _SHORTEST = 8  # characters of a secret: what is shorter stands in ordinary words too
 _SHAPES = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|org|proj)[-_](?=[A-Za-z*_-]*\d)[A-Za-z0-9*_-]{12,}"
-    r"|\bAKIA[0-9A-Z]{12,}|\bAIza[\w-]{30,}|(?<=[Bb]earer )[^\s\"]{8,}"
+    r"\b(?:sk|pk|rk)[-_](?=[A-Za-z0-9_-]*?(?=[A-Za-z]*\d)[A-Za-z0-9]{12})[A-Za-z0-9_-]+"
+    r"|\b(?:gsk_|xai-|org-|proj_)(?=[A-Za-z]*\d)[A-Za-z0-9]{12,}"
+    r"|\bAKIA[0-9A-Z]{12,}|\bAIza[A-Za-z0-9_-]{30,}|(?<=[Bb]earer )[^\s\"]{8,}"
 )
 _NAMES = re.compile(
     r"(?i)(proxy[-_])?authorization([-_]token)?|(x[-_])?api[-_]?key|access[-_]token"
-    r"|client[-_]secret|password|(set-)?cookie|organization([-_]id)?"
+    r"|client[-_]secret|(set-)?cookie|organization([-_]id)?"
 )
 """Fields whose text is never written, whatever it is."""
 

@@ -74,9 +74,11 @@ def tapped(ask: Ask, hear: Hear | None = None, *, waits: bool = False) -> Genera
         on_asyncio["_perform"] = _ahurried(AsyncTransport._perform)
     patched = mock.patch.multiple
     forget()
-    with patched(BlockingTransport, **blocking), patched(AsyncTransport, **on_asyncio):
-        yield
-    forget()
+    try:
+        with patched(BlockingTransport, **blocking), patched(AsyncTransport, **on_asyncio):
+            yield
+    finally:
+        forget()
 
 
 class Final(BaseException):

@@ -169,11 +169,22 @@ def test_a_secret_spelt_over_the_events_of_a_stream():
     assert masked_sse(text, mask_of(["another-secret"])) == text
 
 
+NEWS = "https://news.invalid/gsk-boosts-lung-portfolio-ce7f5dd3df8ff525/sk-hynix-2026-international"
+
+
 def test_masks_take_no_more_than_keys():
     mask = mask_of(["short", "", KEY])
-    for text in ("a short keyboard-interrupt", "sk-learn-something-new", "skateboarding tricks"):
+    for text in (
+        "a short keyboard-interrupt",
+        "sk-learn-something-new",
+        "skateboarding tricks",
+        NEWS,
+    ):
         assert mask(text) == text
-    assert mask("sk-proj-0123456789abcdef and gsk_0123456789abcdef") == "*** and ***"
+    keys = (
+        "sk-proj-Ab-0123456789abcdef_x gsk_0123456789abcdef org-AbCdEf123456 AKIA0123456789ABCDEF"
+    )
+    assert mask(keys) == "*** *** *** ***"
     assert mask("Authorization: Bearer abc.def-ghi") == "Authorization: Bearer ***"
     value = {
         "authorization_token": "x",

@@ -160,3 +160,11 @@ def test_the_examples():
     output, outcomes = run(EXAMPLES)
     assert outcomes.get("passed", 0) >= 4, output
     assert outcomes.keys() <= {"passed", "warning", "warnings"}, output
+
+
+def test_the_documentation_shows_the_examples():
+    page = (EXAMPLES.parent / "docs" / "testing.md").read_text("utf-8")
+    shown = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
+    there = "".join((EXAMPLES / name).read_text() for name in ("service.py", "test_service.py"))
+    assert len(shown) == 3
+    assert [block for block in shown if block not in there] == []
