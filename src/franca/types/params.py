@@ -43,7 +43,9 @@ class ChatParams(TypedDict, total=False):
         max_tokens: the most the answer may have, thinking included where the vendor counts so.
         stop: text or texts that end the answer.
         n: how many answers.
-        tools: OpenAI's or Anthropic's form; a vendor's own tools pass as they are.
+        tools: functions in OpenAI's or Anthropic's form; what the vendor runs itself, the same for
+            all (`{"type": "web_search"}`, `web_fetch`, `code_execution`, `file_search`, `mcp`); a
+            vendor's own tools pass as they are.
         tool_choice: "auto", "none", "required", a tool's name, or a wire's own object.
         parallel_tool_calls: whether several calls may come at once.
         response_format: OpenAI's form: `{"type": "json_object"}` or `{"type": "json_schema", …}`.
