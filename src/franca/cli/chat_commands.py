@@ -85,7 +85,7 @@ def _usage(chat: Chat, _: str) -> None:
         return
     money = [f"{currency} {amount}" for currency, amount in sums.items()]
     money += [f"{unpriced} of unknown cost"] if unpriced else []
-    counts = f"{len(chat.results)} answers, {tokens['in']:,} tokens in, {tokens['out']:,} out"
+    counts = f"{len(chat.results)} whole answers, {tokens['in']:,} tokens in, {tokens['out']:,} out"
     note(f"({'; '.join([counts, *money])})")
 
 

@@ -8,18 +8,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from franca import AsyncChatClient, create_async_chat_client
+from franca.cli import table
 from franca.cli.command import emit
+from franca.cli.table import Cell, Columns
 from franca.errors import FrancaError, SettingsError
 from franca.flow import EndpointHealth
 from franca.settings import Settings
 from franca.settings.target import Target
 from franca.types import ChatParams
 
+_COLUMNS = Columns(
+    ("backend", "model", "endpoint"), ("first token", "latency", "wire", "result"), right=2
+)
 _PROMPT = [{"role": "user", "content": "Say OK."}]
 _PARAMS: ChatParams = {"max_tokens": 16, "max_retries": 0, "fallback_models": ()}
 
@@ -97,7 +100,7 @@ def show(outcomes: Sequence[Outcome], *, as_json: bool = False) -> None:
     if as_json:
         emit([asdict(one) | {"ok": one.ok} for one in outcomes])
     else:
-        Console(highlight=False).print(_table(outcomes))
+        table.show(_COLUMNS, map(_row, outcomes))
 
 
 async def probed(
@@ -148,16 +151,10 @@ async def _first_token(client: AsyncChatClient) -> float:
     return first or time.perf_counter()
 
 
-def _table(outcomes: Iterable[Outcome]) -> Table:
-    table = Table("backend", "model", "endpoint", "wire")
-    table.add_column("first token", justify="right")
-    table.add_column("latency", justify="right")
-    table.add_column("result", overflow="fold")
-    for one in outcomes:
-        result = Text("ok", "green") if one.error is None else Text(one.error, "red")
-        times = (milliseconds(one.first_token), milliseconds(one.latency))
-        table.add_row(one.backend, one.model, one.endpoint_id, one.wire, *times, result)
-    return table
+def _row(one: Outcome) -> tuple[Cell, ...]:
+    result = Text("ok", "green") if one.error is None else Text(one.error, "red")
+    times = (milliseconds(one.first_token), milliseconds(one.latency))
+    return (one.backend, one.model, one.endpoint_id, *times, one.wire, result)
 
 
 def milliseconds(seconds: float | None) -> str:

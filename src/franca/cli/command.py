@@ -86,6 +86,12 @@ def note(text: str) -> None:
     typer.echo(printable(text) if sys.stderr.isatty() else text, err=True)
 
 
+def after_ctrl_c() -> None:
+    """A new line for the shell, after the ^C that its terminal shows."""
+    if sys.stderr.isatty():
+        note("")
+
+
 def printable(text: str) -> str:
     """The text without what would steer a terminal: a model's words may hold escape sequences."""
     return text.translate(_PLAIN)

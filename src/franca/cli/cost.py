@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from franca.cli import table
 from franca.cli.answer import money, plain, priced
 from franca.cli.command import ReadError, emit, note
 from franca.cli.source import opened
+from franca.cli.table import Columns
 from franca.cli.tokens import vendors_name
 from franca.tokens import Cost, estimate_cost, result_cost
 from franca.tokens.price_table import BATCH, backend_of
 from franca.types import ChatCompletion, Usage
 
+_COLUMNS = Columns(("model",), ("calls", "in", "cached", "out", "cost"), right=5)
 _COUNTS = tuple(f.name for f in fields(Usage))
 
 
@@ -225,7 +226,11 @@ def show_file(whole: Whole, *, as_json: bool) -> None:
         ]
         emit({"models": rows, "total": _told(whole.total), "unreadable": whole.unreadable})
     else:
-        Console(highlight=False).print(_table(whole))
+        rows = [
+            (f"{backend}/{model}" if backend else model, *_cells(one))
+            for (backend, model), one in whole.models.items()
+        ]
+        table.show(_COLUMNS, rows, ("all", *_cells(whole.total)) if len(rows) > 1 else ())
     if whole.unreadable:
         lines = ", ".join(map(str, whole.unreadable[:10]))
         more = " …" if len(whole.unreadable) > 10 else ""
@@ -243,19 +248,8 @@ def _told(one: Sum) -> dict[str, Any]:
     }
 
 
-def _table(whole: Whole) -> Table:
-    table = Table("model", show_footer=len(whole.models) > 1)
-    table.columns[0].footer = "all"
-    total = _cells(whole.total)
-    for heading, footer in zip(("calls", "in", "cached", "out", "cost"), total, strict=True):
-        table.add_column(heading, footer=footer, justify="right")
-    for (backend, model), one in whole.models.items():
-        table.add_row(f"{backend}/{model}" if backend else model, *_cells(one))
-    return table
-
-
 def _cells(one: Sum) -> tuple[str, ...]:
     counts = (one.calls, one.prompt_tokens, one.cached_tokens, one.completion_tokens)
     costs = [f"{currency} {plain(amount)}" for currency, amount in one.amounts.items()]
     costs += [f"{one.unpriced:,} not known"] if one.unpriced else []
-    return (*(f"{count:,}" for count in counts), "\n".join(costs))
+    return (*(f"{count:,}" for count in counts), ", ".join(costs))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from franca.cli import table
 from franca.cli.check import Probed, milliseconds, probed, wanted
 from franca.cli.command import emit
+from franca.cli.table import Cell, Columns
 from franca.settings import Settings
 from franca.settings.target import Target
 
+_COLUMNS = Columns(
+    ("backend", "model", "endpoint"), ("answered", "latency", "state", "last error"), right=2
+)
 _COLOURS = {"up": "green", "shaky": "yellow", "down": "red"}
 
 
@@ -93,22 +96,10 @@ def show(rows: Sequence[Health], *, as_json: bool = False) -> None:
     if as_json:
         emit([asdict(row) for row in rows])
     else:
-        Console(highlight=False).print(_table(rows))
+        table.show(_COLUMNS, map(_row, rows))
 
 
-def _table(rows: Iterable[Health]) -> Table:
-    table = Table("backend", "model", "endpoint", "state")
-    table.add_column("answered", justify="right")
-    table.add_column("latency", justify="right")
-    table.add_column("last error", overflow="fold")
-    for row in rows:
-        table.add_row(
-            row.backend,
-            row.model,
-            row.endpoint_id,
-            Text(row.state, _COLOURS[row.state]),
-            f"{row.answered}/{row.tries}",
-            milliseconds(row.latency),
-            Text(row.last_error or ""),
-        )
-    return table
+def _row(row: Health) -> tuple[Cell, ...]:
+    state = Text(row.state, _COLOURS[row.state])
+    figures = (f"{row.answered}/{row.tries}", milliseconds(row.latency), state)
+    return (row.backend, row.model, row.endpoint_id, *figures, Text(row.last_error or ""))

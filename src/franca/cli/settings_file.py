@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
+from franca.cli import table
 from franca.cli.command import emit
 from franca.cli.source import given
+from franca.cli.table import Columns
 from franca.errors import SettingsError
 from franca.settings import Settings, SettingsWarning, Target
 from franca.settings.target import place
 
+_COLUMNS = Columns(("backend", "model", "endpoint"), ("address", "key"))
 ANY = "${model}"
 """The model of a default endpoint: any that is not listed."""
 
@@ -86,7 +85,7 @@ def show(settings: Settings, *, as_json: bool) -> None:
         emit({"document": document, "targets": [_told(target) for target in targets]})
         return
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
-    Console(highlight=False).print(_table(targets))
+    table.show(_COLUMNS, map(_row, targets))
 
 
 def _told(target: Target) -> dict[str, Any]:
@@ -105,15 +104,10 @@ def _told(target: Target) -> dict[str, Any]:
     }
 
 
-def _table(targets: Iterable[Target]) -> Table:
-    table = Table("backend", "model", "endpoint", box=SIMPLE_HEAD)
-    table.add_column("address", overflow="fold")
-    table.add_column("key")
-    for target in targets:
-        key = "yes" if target.endpoint.api_key else "none"
-        url = place(target.endpoint.url) or "the SDK's own"
-        table.add_row(target.backend, _name(target), target.endpoint_id, url, key)
-    return table
+def _row(target: Target) -> tuple[str, ...]:
+    key = "yes" if target.endpoint.api_key else "none"
+    url = place(target.endpoint.url) or "the SDK's own"
+    return (target.backend, _name(target), target.endpoint_id, url, key)
 
 
 def _name(target: Target) -> str:

@@ -50,7 +50,7 @@ def cost(
     settings: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a call costs, or what a file's calls did.
+    """Price a call, or the calls in a file.
 
     Of a call, by --model and its tokens; of a file, their sum for each model. Exit status 1
     where a price is not known, or a line of the file cannot be read.

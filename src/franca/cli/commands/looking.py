@@ -26,11 +26,16 @@ def models(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the models: what they take, and what they can do."""
+    """List models and what they can do.
+
+    Those of the settings' backends, or without settings of all that the catalogue has. Exit status
+    1 if an endpoint does not say what it serves.
+    """
     from franca.cli.models import show
     from franca.cli.source import opened
 
-    show(opened(settings), backend=backend, remote=remote, as_json=as_json)
+    if not show(opened(settings), backend=backend, remote=remote, as_json=as_json):
+        raise typer.Exit(FAILED)
 
 
 @clean
@@ -96,10 +101,10 @@ def limits(
     watch: Annotated[bool, typer.Option("--watch", help="Show it each second.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show how the limits stand: use, queue, holds.
+    """Show how the limits stand.
 
-    Every process that shares the settings' store counts. Exit status 1 if the store cannot be
-    reached, 2 if the settings cannot be used.
+    Use, queue and holds of each endpoint. Every process that shares the settings' store counts.
+    Exit status 1 if the store cannot be reached, 2 if the settings cannot be used.
     """
     from rich.console import Console
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from franca.cli.command import clean
+from franca.cli.command import after_ctrl_c, clean
 from franca.cli.options import AsJson, SettingsFile
 
 
@@ -21,9 +21,10 @@ def demo(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show franca at work: no key, nothing to prepare.
+    """Show franca at work: no key needed.
 
-    A small real model answers in four ways; where it cannot be had, the simulator does.
+    Nothing to prepare: a small real model answers in four ways; where it cannot be had, the
+    simulator does.
     """
     from franca.cli import demo as show
 
@@ -54,10 +55,11 @@ def local(
     settings: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve a GGUF file on both wires, OpenAI's and Anthropic's.
+    """Serve a GGUF file on both wires.
 
-    Prints the address once the model is loaded; from then on /health answers 200. With --settings
-    the model is where, and as what, their backend `local` looks for it.
+    OpenAI's is at /v1, Anthropic's at /. Prints the address once the model is loaded; from then
+    on /health answers 200. With --settings the model is where, and as what, their backend `local`
+    looks for it.
     """
     from franca.cli import local as server
 
@@ -75,6 +77,7 @@ def local(
         exit_with_parent=exit_with_parent,
         as_json=as_json,
     )
+    after_ctrl_c()
 
 
 @clean
@@ -101,3 +104,4 @@ def token_server(
 
     where = place(settings, host, port)
     serve(*where, api_key=api_key or key(settings), workers=workers, announce=announce(as_json))
+    after_ctrl_c()

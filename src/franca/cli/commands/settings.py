@@ -66,10 +66,11 @@ def show(
 @clean
 def schema(as_json: AsJson = False) -> None:
     """Print the JSON schema, for an editor."""
-    from franca.cli.command import emit
+    import json
+
     from franca.settings import json_schema
 
-    emit(json_schema())
+    typer.echo(json.dumps(json_schema(), indent=2))
 
 
 @app.command()

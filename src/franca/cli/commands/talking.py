@@ -57,10 +57,10 @@ def chat(
     verbose: _Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """Talk with a model; /help says what else there is.
+    """Talk with a model, turn by turn.
 
-    Ctrl-C stops an answer and keeps what came of it; at the prompt it ends the chat, as Ctrl-D
-    does. With --json each turn is a line of JSON.
+    /help says what else there is. Ctrl-C stops an answer and keeps what came of it; at the prompt
+    it ends the chat, as Ctrl-D does. With --json each turn is a line of JSON.
     """
     from franca.cli import chat as chatting
     from franca.cli.answer import Setup
