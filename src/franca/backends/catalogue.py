@@ -20,7 +20,7 @@ from franca.types import BackendType
 StructuredOutput = Literal["none", "json_object", "json_schema"]
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, frozen=True, eq=False)
 class Model:
     """A model of one backend.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from franca.flow.effects import Effect, Work
 from franca.settings.target import Target
+from franca.tokens.truncate_room import near_limit
 from franca.types import ChatRequest
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ def fitted(
     """
     if target.context_length is None or request.context_length_control == "none":
         return request, None
-    from franca.tokens.truncate_room import near_limit
-
     if not near_limit(request, target):
         return request, None
     from franca.tokens.truncate_request import fit_request

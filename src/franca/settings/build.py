@@ -155,11 +155,11 @@ def make_target(
     further fields over its facts, where they are not None; a length of 0 is none.
     """
     wire = wire_of(endpoint.type)
-    base = known(backend, wire, model_id, model)
-    more = {**base.facts, **{name: value for name, value in more.items() if value is not None}}
+    quirks, facts = known(backend, wire, model_id, model)
+    more = {**facts, **{name: value for name, value in more.items() if value is not None}}
     for length in ("context_length", "max_output_tokens"):
         more[length] = more[length] or None
-    quirks = _merged(of_cloud(base.quirks, endpoint.type), layers)
+    quirks = _merged(of_cloud(quirks, endpoint.type), layers)
     headers = _headers(backend, model, model_id, endpoint)
     return Target(backend, model, model_id, endpoint, wire, quirks, headers, **more)
 

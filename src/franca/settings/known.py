@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -22,17 +21,10 @@ _FACTS = (
 )
 
 
-@dataclass(slots=True, frozen=True)
-class Known:
-    """The quirks to begin with, and the facts of a target; None where they are not known."""
-
-    quirks: Quirks
-    facts: Mapping[str, Any]
-
-
 @lru_cache(maxsize=4096)
-def known(backend: str, wire: str, model_id: str, model: str) -> Known:
-    """What holds for a model before the settings are heard.
+def known(backend: str, wire: str, model_id: str, model: str) -> tuple[Quirks, Mapping[str, Any]]:
+    """What holds for a model before the settings are heard: its quirks and its facts; a fact is
+    None where it is not known.
 
     Args:
         model_id: the vendor's name for it, looked up first.
@@ -42,10 +34,10 @@ def known(backend: str, wire: str, model_id: str, model: str) -> Known:
     quirks = quirks_of(wire, row)
     entry = find(backend, model_id) or find(backend, model)
     if entry is None:
-        return Known(quirks, dict.fromkeys(_FACTS))
+        return quirks, dict.fromkeys(_FACTS)
     if wire == row.wire:  # what differs is known of the backend's own wire
         quirks = quirks.merge(**entry.changes())
-    return Known(quirks, _facts(entry, wire))
+    return quirks, _facts(entry, wire)
 
 
 def _facts(entry: Model, wire: str) -> dict[str, Any]:
@@ -74,15 +66,14 @@ def _most(entry: Model, wire: str) -> int | None:
 
 def said(target: Target) -> dict[str, Any]:
     """The quirks and facts that the settings gave a target: those that are not the catalogue's."""
-    base = known(target.backend, target.wire, target.model_id, target.model)
+    base, facts = known(target.backend, target.wire, target.model_id, target.model)
     own = target.quirks
-    quirks = {n: v for n in QUIRK_NAMES if (v := getattr(own, n)) != getattr(base.quirks, n)}
-    facts = {n: v for n in _FACTS if (v := getattr(target, n)) != base.facts[n]}
-    return {"quirks": quirks, **facts}
+    quirks = {n: v for n in QUIRK_NAMES if (v := getattr(own, n)) != getattr(base, n)}
+    return {"quirks": quirks, **{n: v for n in _FACTS if (v := getattr(target, n)) != facts[n]}}
 
 
 def fields_for(target: Target, model: str) -> dict[str, Any]:
     """The fields with which the target of one model becomes that of another."""
-    new, kept = known(target.backend, target.wire, model, model), said(target)
-    quirks = new.quirks.merge(**kept.pop("quirks"))
-    return {"model": model, "model_id": model, "quirks": quirks, **new.facts, **kept}
+    (quirks, facts), kept = known(target.backend, target.wire, model, model), said(target)
+    quirks = quirks.merge(**kept.pop("quirks"))
+    return {"model": model, "model_id": model, "quirks": quirks, **facts, **kept}

@@ -41,5 +41,7 @@ def answer_room(target: Target, params: Mapping[str, Any]) -> int:
 
 def most_around(params: Mapping[str, Any]) -> int:
     """The tokens at most beside the messages: tools, a schema, what vendors write around them."""
+    if "tools" not in params and "response_format" not in params:
+        return _AROUND
     named = [params[name] for name in ("tools", "response_format") if params.get(name)]
     return _AROUND + (3 * len(encode(named)) if named else 0)
