@@ -76,14 +76,15 @@ class World:
         (only,) = self.spans
         return only
 
-    def points(self, name: str) -> list[Any]:
+    def points(self, *names: str) -> list[Any]:
+        """What was measured; of a span, once only."""
         data = self.reader.get_metrics_data()
         found = [
             point
             for resource in (data.resource_metrics if data else [])
             for scope in resource.scope_metrics
             for metric in scope.metrics
-            if metric.name == name
+            if metric.name in names
             for point in metric.data.data_points
         ]
         return found
@@ -257,15 +258,27 @@ def test_a_failover_to_another_model_says_who_answered(world: World) -> None:
     assert duration.attributes["gen_ai.provider.name"] == "mistral_ai"
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_metric_leads_to_its_span(world: World, stream: bool) -> None:
+    with world.tracers.get_tracer("test").start_as_current_span("outer"):
+        ask(world.place(), is_async=False, stream=stream)
+    span = world.spans[0]
+    points = world.points("gen_ai.client.operation.duration", "gen_ai.client.token.usage")
+    assert len(points) == 3
+    assert {e.span_id for point in points for e in point.exemplars} == {span.context.span_id}
+
+
 def test_a_request_in_other_words(world: World) -> None:
     form = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}}
     world.sim.script(error(500))
     with pytest.raises(ProviderError):
-        ask(world.place(max_retries=0), is_async=False, n=2, stop=["a", "b"], response_format=form)
+        ask(world.place(max_retries=0), is_async=False, n=2, stop=["a", "b"], response_format=form,
+            affinity_key="talk-7")  # fmt: skip
     shown = facts(world.span)
     assert shown["gen_ai.request.choice.count"] == 2
     assert shown["gen_ai.request.stop_sequences"] == ("a", "b")
     assert shown["gen_ai.output.type"] == "json"
+    assert shown["gen_ai.conversation.id"] == "talk-7"
 
 
 @both

@@ -77,6 +77,8 @@ def asked(request: ChatRequest) -> Attributes:
         found["gen_ai.output.type"] = _FORMATS[form["type"]]
     if request.stream:
         found["gen_ai.request.stream"] = True
+    if (name := request.affinity_key) and name != params.get("prompt_cache_key"):
+        found["gen_ai.conversation.id"] = name
     return found
 
 

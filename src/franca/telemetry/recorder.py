@@ -15,6 +15,7 @@ from franca.telemetry.attributes import OPERATION, Attributes, answered, asked, 
 from franca.telemetry.content import replied, said
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.metrics import Meter
     from opentelemetry.trace import Span, Tracer
 
@@ -88,13 +89,11 @@ class Recorder:
             span.set_attributes(place(event))  # at its end they say who has answered
 
     def _answer(self, event: CallEvent) -> None:
-        self._end(event, event.result, {}, None)
-        if event.result is None or event.result.usage is None:
-            return
-        shared = place(event) | _model(event.result)
+        shared, within = self._end(event, event.result, {}, None)
+        usage = None if event.result is None else event.result.usage
         for kind, field in _KINDS.items():
-            if (count := getattr(event.result.usage, field)) is not None:
-                self._tokens.record(count, {**shared, "gen_ai.token.type": kind})
+            if (count := getattr(usage, field, None)) is not None:
+                self._tokens.record(count, {**shared, "gen_ai.token.type": kind}, within)
 
     def _failure(self, event: CallEvent) -> None:
         error = event.error or event.cause
@@ -108,7 +107,8 @@ class Recorder:
         result: ChatCompletion | None,
         failure: Attributes,
         status: Status | None,
-    ) -> None:
+    ) -> tuple[Attributes, Context]:
+        """End the span and measure the call: (its metrics' attributes, the context they are in)."""
         span = self._span(event)
         event.call.pop(self._key)
         if span.is_recording():
@@ -123,6 +123,7 @@ class Recorder:
         self._duration.record(event.elapsed, shared | kind, within)
         if event.first_token is not None:
             self._first.record(event.first_token, shared, within)
+        return shared, within
 
 
 def _try(event: CallEvent) -> Attributes:
