@@ -13,7 +13,11 @@ _ANTHROPIC = frozenset(
 )
 _OWN = {OPENAI_CHAT: EndpointType.OpenAI, ANTHROPIC_MESSAGES: EndpointType.Anthropic}
 _VERTEX = {OPENAI_CHAT: EndpointType.OpenAIVertex, ANTHROPIC_MESSAGES: EndpointType.AnthropicVertex}
-_CLOUDS = frozenset({EndpointType.AnthropicVertex, EndpointType.AnthropicBedrock})
+_CLOUDS = {
+    EndpointType.AnthropicVertex: frozenset({"web_search"}),
+    EndpointType.AnthropicBedrock: frozenset[str](),
+}
+"""The clouds that serve Claude, each with those of Anthropic's own tools that it runs."""
 _TYPES = {t.value: t for t in EndpointType}
 
 
@@ -53,5 +57,9 @@ def quirks_of(wire: str, row: Row) -> Quirks:
 
 
 def of_cloud(quirks: Quirks, kind: EndpointType) -> Quirks:
-    """The quirks on a cloud that serves the models of others: Claude's there fetch nothing."""
-    return quirks.merge(url_images=False, url_files=False) if kind in _CLOUDS else quirks
+    """The quirks on a cloud that serves the models of others: Claude's there fetch nothing, and
+    have few of its maker's tools."""
+    if kind not in _CLOUDS:
+        return quirks
+    tools = {k: v for k, v in quirks.builtin_tools.items() if k in _CLOUDS[kind]}
+    return quirks.merge(url_images=False, url_files=False, builtin_tools=tools)

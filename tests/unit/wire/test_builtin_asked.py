@@ -19,7 +19,7 @@ from franca.backends import BACKENDS, Quirks
 from franca.errors import InvalidRequestError
 from franca.settings import Settings
 from franca.settings.target import Endpoint, Target
-from franca.settings.wires import quirks_of
+from franca.settings.wires import of_cloud, quirks_of
 from franca.types import (
     BackendType,
     ChatRequest,
@@ -253,6 +253,19 @@ def test_another_vendor_on_anthropics_wire_has_none_of_its_tools() -> None:
     quirks = quirks_of("anthropic-messages", BACKENDS[BackendType.DeepSeek])
     assert quirks.builtin_tools == {}
     assert quirks.thinking == "anthropic"
+
+
+@pytest.mark.parametrize(
+    ("kind", "tools"),
+    [
+        (EndpointType.Anthropic, {"web_search", "web_fetch", "code_execution", "mcp"}),
+        (EndpointType.AnthropicVertex, {"web_search"}),
+        (EndpointType.AnthropicBedrock, set()),
+    ],
+)
+def test_the_clouds_have_few_of_claudes_tools(kind: EndpointType, tools: set[str]) -> None:
+    quirks = BACKENDS[BackendType.Anthropic].quirks
+    assert of_cloud(quirks, kind).builtin_tools.keys() == tools
 
 
 def test_options_within_a_text() -> None:
