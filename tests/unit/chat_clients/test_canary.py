@@ -85,8 +85,9 @@ def place(wire: str, url: str, key: Any, **more: Any) -> tuple[str, dict[str, An
 
 
 def ask(given: tuple[str, dict[str, Any]], *, is_async: bool, stream: bool = False, **params: Any):
-    """One call; where it streams, all of it is read."""
+    """One call and one try; where it streams, all of it is read."""
     backend, endpoint = given
+    params.setdefault("max_retries", 0)
     if not is_async:
         with create_chat_client(backend, "m", endpoints=[endpoint]) as client:
             if stream:

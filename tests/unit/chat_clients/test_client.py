@@ -21,6 +21,7 @@ from franca.errors import (
     APIError,
     CallError,
     ConnectionError,
+    InvalidRequestError,
     ProviderError,
     SettingsError,
     StreamInterrupted,
@@ -110,6 +111,7 @@ def make(request, sim):
         if not {"base_url", "endpoints", "settings"} & set(options):
             options["base_url"] = sim.url if backend == "anthropic" else f"{sim.url}/v1"
         options.setdefault("api_key", None if "settings" in options else "k")
+        options.setdefault("max_retries", 0)
         made.append(request.param(backend=backend, model=model, **options))
         return made[-1]
 
@@ -289,8 +291,10 @@ def test_all_dead(make):
     for failed in (fails(ConnectionError, client.ask, "hello"), client.read("hello")[1]):
         assert isinstance(failed, ConnectionError)
         assert not failed.sent
-        assert "one: " in str(failed)
-        assert "two: " in str(failed)
+        (other,) = failed.tried
+        assert {failed.endpoint_id, other.endpoint_id} == {"one", "two"}
+        assert f"{other.endpoint_id}: cannot connect" in str(failed)
+        assert f"local/{failed.endpoint_id}" in str(failed)
 
 
 def test_pinned_and_in_order(make, sim):
@@ -305,12 +309,31 @@ def test_pinned_and_in_order(make, sim):
         make(endpoints=endpoints, endpoint_id="three")
 
 
-def test_an_error_answer_is_not_sent_elsewhere(make, sim):
-    sim.script(error(500, "melting"))
-    client = make(endpoints=two(f"{sim.url}/v1", f"{sim.url}/v1"))
-    with pytest.raises(ProviderError, match="melting"):
+def test_the_callers_own_mistake_is_not_sent_elsewhere(make, sim):
+    sim.script(error(400, "no such thing"))
+    client = make(endpoints=two(f"{sim.url}/v1", f"{sim.url}/v1"), max_retries=3)
+    with pytest.raises(InvalidRequestError, match="no such thing"):
         client.ask("hello")
     assert len(sim.requests) == 1
+
+
+def test_the_vendors_fault_goes_elsewhere(make, sim):
+    sim.script(error(500, "melting"))
+    client = make(endpoints=two(f"{sim.url}/v1", f"{sim.url}/v1"), random_endpoint=False)
+    assert client.ask("hello").endpoint_id == "two"
+    sim.script(error(500, "melting"))
+    assert client.read("hello")[1].endpoint_id == "two"
+    assert len(sim.requests) == 4
+
+
+def test_the_vendors_fault_is_tried_again(make, sim):
+    sim.script(error(500, "melting"), error(529, "melting"))
+    client = make(max_retries=2, retry_delay=0)
+    assert client.ask("hello").content == "You said: hello"
+    sim.script(error(500, "melting"), error(529, "melting"))
+    deltas, result = client.read("hello")
+    assert "".join(d.content or "" for d in deltas) == result.content == "You said: hello"
+    assert len(sim.requests) == 6
 
 
 # what breaks
@@ -348,12 +371,12 @@ def test_hang(make, sim):
 
 
 def test_reset_before_the_headers(make, sim):
-    client = make(endpoints=two(f"{sim.url}/v1", f"{sim.url}/v1"))
+    client = make()
     sim.script(Answer(reset="before_headers"), Answer(reset="before_headers"))
     failed = fails(ConnectionError, client.ask, "hello")
     assert failed.sent
     assert type(client.read("hello")[1]) is ConnectionError
-    assert len(sim.requests) == 2, "a request that has left is not sent again"
+    assert len(sim.requests) == 2, "whoever wants one try has no other below"
 
 
 def test_the_server_hangs_up_on_the_question(make):
@@ -368,7 +391,7 @@ def test_the_server_hangs_up_on_the_question(make):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=serve, daemon=True).start()
         place = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
-        client = make(endpoints=two(place, place))
+        client = make(base_url=place)
         failed = fails(ConnectionError, client.ask, "hello")
         assert failed.sent
         assert len(asked) == 1
@@ -632,7 +655,7 @@ def test_a_failed_async_stream_is_not_sent_again(sim):
     async def main():
         async with create_async_chat_client("local", model="m", base_url=f"{sim.url}/v1") as client:
             sim.script(error(500, "melting"))
-            stream = client.create_stream("hello")
+            stream = client.create_stream("hello", max_retries=0)
             with pytest.raises(ProviderError):
                 await stream
             with pytest.raises(ProviderError):

@@ -152,7 +152,7 @@ async def test_a_collected_async_stream_gives_its_slot_back(sim):
 def test_what_was_never_sent_is_given_back(sim):
     settings = settings_of(sim, NOWHERE, rpm=5, tpm=1000, concurrent_requests=1)
     with pytest.raises(ConnectionError):
-        client_of(settings).create_completion("x")
+        client_of(settings, retry_delay=0).create_completion("x")
     stands = standing(settings)
     assert (stands.used, stands.busy) == ((0, 0), 0)
 
@@ -169,7 +169,7 @@ def test_a_refused_request_counts_and_its_tokens_do_not(sim):
     sim.script(error(500), error(400))
     for _ in range(2):
         with pytest.raises(CallError):
-            client_of(settings).create_completion("x")
+            client_of(settings).create_completion("x", max_retries=0)
     assert (standing(settings).used, standing(settings).busy) == ((2, 0), 0)
 
 
@@ -177,7 +177,7 @@ def test_a_lost_answer_keeps_what_it_reserved(sim):
     settings = settings_of(sim, tpm=100_000, concurrent_requests=1)
     sim.script(Answer(body=REPLY, reset="before_headers"))
     with pytest.raises(ConnectionError):
-        client_of(settings).create_completion("x", max_tokens=50)
+        client_of(settings).create_completion("x", max_tokens=50, max_retries=0)
     stands = standing(settings)
     assert stands.used[0] > 0
     assert stands.busy == 0
@@ -231,9 +231,9 @@ def test_a_429_holds_the_endpoint_for_all(sim):
     settings = settings_of(sim, rpm=100)
     sim.script(rate_limited("30"))
     with pytest.raises(RateLimitError):
-        client_of(settings).create_completion("x")
+        client_of(settings).create_completion("x", max_retries=0)
     with pytest.raises(RateLimitError) as caught:
-        client_of(settings).create_completion("x", max_wait=0)
+        client_of(settings).create_completion("x", max_wait=0, max_retries=0)
     assert 25 < (caught.value.retry_after or 0) <= 30
     assert len(sim.requests) == 1
 
