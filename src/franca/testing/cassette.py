@@ -32,8 +32,8 @@ class Cassette:
 
     A request is the recorded one where wire, path and JSON body are the same; the order of an
     object's names does not matter, and keys do not stand in it. Recorded more than once, its
-    replies come in the order in which they were recorded, one a request. In a replay nothing is
-    waited for between two tries.
+    replies come in the order in which they were recorded, one a request. In a replay
+    nothing is counted against a limit, and nothing is waited for between two tries.
 
     Never written: request headers, of the replies' headers all but the type and the rate limits,
     the endpoint's key, credentials and organisation wherever their text occurs, and what looks like

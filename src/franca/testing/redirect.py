@@ -22,13 +22,14 @@ def use_simulator(
     simulator: Simulator | None = None, *, waits: bool = False, **options: Any
 ) -> Generator[Simulator]:
     """Every client of the process goes to a simulator, whatever its settings, its `base_url` or its
-    cloud; models, limits, parameters and headers are its own. A vendor's key that the environment
+    cloud; models, parameters and headers are its own. A vendor's key that the environment
     lacks is made up, and none but a stand-in is sent. What clients know of their endpoints' health
     is forgotten before and after.
 
     Args:
         simulator: one that runs; without it one is started, and stopped at the end.
-        waits: whether clients truly wait between two tries; without it they try again at once.
+        waits: whether limits hold, and clients wait between two tries; without it nothing is
+            counted against a limit, and they try again at once.
         options: `Simulator`'s arguments.
     """
     if simulator is None:

@@ -131,7 +131,8 @@ class Script:
 @contextmanager
 def use_script(*answers: Scripted) -> Generator[Script]:
     """Every client of the process gives these answers, one a call, whatever its backend and model,
-    sync and async; a vendor's key that the environment lacks is made up.
+    sync and async; a vendor's key that the environment lacks is made up, and nothing is counted
+    against a limit.
 
     Args:
         answers: see `Scripted`; one more call than there are raises AssertionError.

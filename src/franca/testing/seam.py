@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
 from franca.backends import BACKENDS
 from franca.errors import CallError
+from franca.flow import admit
 from franca.flow.effects import Effect, Outcome, Reply, Send, Sleep
 from franca.flow.health import forget
+from franca.limits import scopes
+from franca.settings.target import Target
 from franca.transport.aio import AsyncTransport
 from franca.transport.aio import Handle as AsyncHandle
 from franca.transport.blocking import BlockingTransport, Handle
@@ -45,7 +48,7 @@ def tapped(ask: Ask, hear: Hear | None = None, *, waits: bool = False) -> Genera
     What they have learnt of their endpoints' health is forgotten before and after.
 
     Args:
-        waits: whether what is waited between tries passes in truth.
+        waits: whether limits hold, and what is to be waited between tries is waited.
     """
     below, abelow = BlockingTransport._send, AsyncTransport._send
 
@@ -65,20 +68,28 @@ def tapped(ask: Ask, hear: Hear | None = None, *, waits: bool = False) -> Genera
         reply = await abelow(self, step)
         return reply if hear is None else _aheard(step, reply, hear)
 
-    blocking: dict[str, Any] = {"_send": send, "run": final(BlockingTransport.run)}
-    blocking |= {"open": final(BlockingTransport.open)}
-    on_asyncio: dict[str, Any] = {"_send": asend, "run": afinal(AsyncTransport.run)}
-    on_asyncio |= {"open": afinal(AsyncTransport.open)}
+    replaced: dict[Any, dict[str, Any]] = {
+        BlockingTransport: {
+            "_send": send,
+            "run": final(BlockingTransport.run),
+            "open": final(BlockingTransport.open),
+        },
+        AsyncTransport: {
+            "_send": asend,
+            "run": afinal(AsyncTransport.run),
+            "open": afinal(AsyncTransport.open),
+        },
+    }
     if not waits:
-        blocking["_perform"] = _hurried(BlockingTransport._perform)
-        on_asyncio["_perform"] = _ahurried(AsyncTransport._perform)
-    patched = mock.patch.multiple
-    forget()
-    try:
-        with patched(BlockingTransport, **blocking), patched(AsyncTransport, **on_asyncio):
-            yield
-    finally:
+        replaced[BlockingTransport]["_perform"] = _hurried(BlockingTransport._perform)
+        replaced[AsyncTransport]["_perform"] = _ahurried(AsyncTransport._perform)
+        replaced |= {admit: {"_scope": _unlimited}, scopes: {"scope": _unlimited}}
+    with ExitStack() as stack:
+        stack.callback(forget)
+        for place, names in replaced.items():
+            stack.enter_context(mock.patch.multiple(place, **names))
         forget()
+        yield
 
 
 class Final(BaseException):
@@ -117,6 +128,10 @@ def _hurried(perform: Callable[..., Any]) -> Callable[..., Any]:
         return None if isinstance(effect, Sleep) else perform(self, effect)
 
     return performed
+
+
+def _unlimited(target: Target) -> None:
+    return None
 
 
 def _ahurried(perform: Callable[..., Any]) -> Callable[..., Any]:

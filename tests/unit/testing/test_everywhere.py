@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from franca.errors import (
     AuthenticationError,
     CallError,
     ProviderError,
+    RateLimitError,
     StreamInterrupted,
 )
 from franca.settings import Settings
@@ -19,6 +21,7 @@ from franca.testing import (
     Answer,
     Simulator,
     error,
+    rate_limited,
     scripted_client,
     use_script,
     use_simulator,
@@ -180,6 +183,55 @@ def test_a_script_that_is_not_used_up():
             ask("openai")
         with pytest.raises(AssertionError):
             script.assert_done()
+
+
+LIMITED = {
+    "VERSION": "2",
+    "endpoints": [{"id": "e", "api_base": "https://far.invalid/v1", "api_key": KEY, "rpm": 1}],
+    "backends": {"openai": {"models": {"m": {"endpoints": ["e"]}}}},
+    "rate_limit": {"enabled": True, "max_wait": 0},
+}
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_nobody_waits(is_async):
+    settings = Settings(LIMITED)
+    with use_simulator() as sim:
+        for _ in range(3):  # three a minute, where one is allowed
+            sim.script(rate_limited("50"), error(503, headers={"retry-after": "40"}), "well")
+            started = time.monotonic()
+            assert ask("openai", model="m", settings=settings, is_async=is_async).content == "well"
+            assert time.monotonic() - started < 30
+        assert sim.count == 9
+    with use_script("a", "b"):
+        both = [ask("openai", model="m", settings=settings, is_async=is_async) for _ in "ab"]
+    assert [result.content for result in both] == ["a", "b"]
+
+
+def test_waits_and_limits_hold_where_they_are_asked_for():
+    with use_simulator(waits=True) as sim:
+        sim.script(rate_limited("0.2"), "well")
+        started = time.monotonic()
+        assert ask("openai").content == "well"
+        assert time.monotonic() - started >= 0.2
+        settings = Settings(LIMITED)
+        ask("openai", model="m", settings=settings)
+        with pytest.raises(RateLimitError, match="used up"):
+            ask("openai", model="m", settings=settings)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_scripted_error_is_the_calls(is_async, stream):
+    places = [{"api_base": f"https://{name}.invalid/v1", "api_key": KEY} for name in "ab"]
+    hasty = {"is_async": is_async, "stream": stream, "endpoints": places, "model": "m"}
+    failed = ["", ProviderError("before it began")]
+    with use_script(RateLimitError("slow"), failed, ValueError("a bug"), "well") as script:
+        for kind in (RateLimitError, ProviderError, ValueError):
+            with pytest.raises(kind):
+                ask("openai", **hasty)
+        assert ask("openai", **hasty).content == "well"
+    script.assert_done()
 
 
 ANSWER = ChatCompletion(
