@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import Decision, StaticSampler
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as names
+from opentelemetry.semconv._incubating.metrics import gen_ai_metrics as metrics
 from opentelemetry.trace import SpanKind, StatusCode
 
 from franca import CallError, CallEvent, Hooks, create_async_chat_client, create_chat_client
@@ -548,6 +549,15 @@ def test_the_names_are_the_conventions_own(world: World) -> None:
     shown = [name for name in facts(world.span) if name.startswith("gen_ai")]
     assert set(shown) <= known
     assert set(_USAGE.values()) <= known
+    data = world.reader.get_metrics_data()
+    assert data is not None
+    (scope,) = data.resource_metrics[0].scope_metrics
+    measured = {metric.name: metric.unit for metric in scope.metrics}
+    assert measured == {
+        metrics.GEN_AI_CLIENT_OPERATION_DURATION: "s",
+        metrics.GEN_AI_CLIENT_OPERATION_TIME_TO_FIRST_CHUNK: "s",
+        metrics.GEN_AI_CLIENT_TOKEN_USAGE: "{token}",
+    }
 
 
 def test_without_opentelemetry_it_says_what_to_install() -> None:
