@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import count
@@ -99,15 +100,9 @@ class World:
 
     def ask(
         self, places: Sequence[Target] | Route, asked: ChatRequest | None = None
-    ) -> ChatCompletion | CallError:
-        """What `complete` gives, or the error it raises."""
+    ) -> ChatCompletion | Opened | CallError:
+        """What a call gives, or the error it raises."""
         return self.burst([(self.now, places)], asked)[0]
-
-    def open(
-        self, places: Sequence[Target] | Route, asked: ChatRequest | None = None
-    ) -> Opened | CallError:
-        """What `stream` gives, or the error it raises."""
-        return self.burst([(self.now, places)], asked or request(stream=True))[0]
 
     def burst(
         self,
@@ -202,8 +197,11 @@ class World:
         answer = server(send) if server is not None else ok()
         if isinstance(answer, bytes):  # a stream's bytes, then its end
             return Reply(200, {}, handle=iter([answer]))
-        if isinstance(answer, Reply) and answer.status == 200 and send.request.stream:
-            return Reply(200, {}, handle=iter([HI, STOP]))
+        if isinstance(answer, CallError):
+            return copy(answer)  # each failure is an error of its own
+        if answer.status == 200 and send.request.stream:
+            pieces = [HI, STOP] if answer.body == WHOLE else [answer.body]
+            return Reply(200, {}, handle=iter(pieces))
         return answer
 
 
