@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -18,10 +19,23 @@ PROMPT = "the-canary-prompt sings of a thing nobody may ever know"
 FEW = {"max_retries": 2, "retry_delay": 0.001, "timeout": 5.0}
 
 
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
+_numbers = count()  # each test's endpoints are new ones, of whose health nothing is known
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Simulator]:
     with Simulator() as running:
         yield running
+
+
+@pytest.fixture
+def sim(server: Simulator) -> Simulator:
+    server.reset()
+    return server
+
+
+def places(sim: Simulator, key: str = "k") -> list[dict[str, str]]:
+    return [{"api_base": f"{sim.url}/{next(_numbers)}/v1", "api_key": key} for _ in range(2)]
 
 
 @pytest.fixture
@@ -86,7 +100,7 @@ def test_no_key_and_no_prompt(
     fault: str, key: str, stream: bool, is_async: bool, sim: Simulator, log: Any
 ) -> None:
     sim.default = faults(key)[fault]
-    endpoints = [{"api_base": f"{sim.url}/{n}/v1", "api_key": key} for n in "ab"]
+    endpoints = places(sim, key)
     hooks = Hooks(on_request=lambda event: [][1])  # a listener that fails is named too
     given: Any = {"backend": "local", "model": "m", "endpoints": endpoints, "hooks": hooks, **FEW}
     ask(given, is_async=is_async, stream=stream)
@@ -105,8 +119,7 @@ def test_no_key_and_no_prompt(
 
 def test_the_levels(sim: Simulator, log: Any) -> None:
     sim.script(error(503), rate_limited("0"), error(401), "fine")
-    endpoints = [{"api_base": f"{sim.url}/{n}/v1", "api_key": "k"} for n in "ab"]
-    given: Any = {"endpoints": endpoints, "random_endpoint": False, **FEW, "max_retries": 4}
+    given: Any = {"endpoints": places(sim), "random_endpoint": False, **FEW, "max_retries": 4}
     with create_chat_client("local", "m", **given) as client:
         client.create_completion("hi")
     told = lines(log)

@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
@@ -26,7 +26,7 @@ from franca.errors import InvalidRequestError, ProviderError, RateLimitError, St
 from franca.settings import Settings
 from franca.telemetry import telemetry
 from franca.telemetry.attributes import _USAGE, place
-from franca.telemetry.content import said
+from franca.telemetry.content import _FORMS, said
 from franca.testing import Answer, Simulator, error, rate_limited, text_reply
 from franca.types import ChatRequest, Message
 from franca.types.messages import AudioPart, DocumentPart, ImagePart, NativePart, Part
@@ -476,6 +476,10 @@ def test_content_without_bytes() -> None:
     assert data not in text
     kinds = [part["type"] for part in json.loads(text)[0]["parts"]]
     assert kinds == ["image", "audio", "image", "file", "odd"]
+
+
+def test_every_kind_of_part_has_a_form() -> None:
+    assert set(_FORMS) == set(get_args(Part))
 
 
 def test_who_samples_sees_what_is_asked_and_what_is_left_out_costs_no_span(world: World) -> None:
