@@ -9,6 +9,7 @@ from typing import TypeVar
 from franca.errors import CallError, ContextLengthError, RateLimitError
 from franca.flow.admit import Admitted, admit
 from franca.flow.billing import finish
+from franca.flow.built import built
 from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Sleep
 from franca.flow.ending import Ending
 from franca.flow.health import health_of
@@ -255,14 +256,13 @@ def _answer(run: Run, admitted: Admitted, began: float) -> Flow[Reply]:
 
 def _sent(run: Run, admitted: Admitted, began: float) -> Flow[Reply | CallError]:
     target, request, permit = admitted.target, admitted.request, admitted.permit
-    format_ = wire(target.wire)
     settled = permit.back if permit is not None else None
     try:
-        body = format_.build(request, target)
+        path, body, request = built(request, target)
         settled = permit.kept if permit is not None else None
         idle = request.idle_timeout or run.policy.idle_timeout
         until = run.until(target, began)
-        reply = yield Send(target, format_.PATH, body, request, until, idle)
+        reply = yield Send(target, path, body, request, until, idle)
     except GeneratorExit:
         raise
     except BaseException:

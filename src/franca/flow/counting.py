@@ -6,11 +6,11 @@ import json
 from collections.abc import Generator, Sequence
 
 from franca.errors import CallError, ConnectionError, InvalidRequestError, TimeoutError
+from franca.flow.built import built
 from franca.flow.effects import Effect, Outcome, Reply, Send
 from franca.settings.target import Target
 from franca.tokens.exact import Asked, ask
 from franca.types import ChatRequest
-from franca.wire import wire
 from franca.wire.failures import failure
 
 
@@ -29,8 +29,8 @@ def count(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect, 
     for target in targets:
         if ask(target.backend, target.wire, {}) is None:
             continue
-        asked = _asked(request, target)
-        reply = yield Send(target, asked.path, asked.body, request)
+        asked, counted = _asked(request, target)
+        reply = yield Send(target, asked.path, asked.body, counted)
         if isinstance(reply, Reply):
             return _read(reply, asked, target)
         assert isinstance(reply, CallError)
@@ -40,10 +40,11 @@ def count(request: ChatRequest, targets: Sequence[Target]) -> Generator[Effect, 
     raise unreached or _nobody(targets[0])
 
 
-def _asked(request: ChatRequest, target: Target) -> Asked:
-    asked = ask(target.backend, target.wire, wire(target.wire).build(request, target))
+def _asked(request: ChatRequest, target: Target) -> tuple[Asked, ChatRequest]:
+    _, body, request = built(request, target)
+    asked = ask(target.backend, target.wire, body)
     assert asked is not None
-    return asked
+    return asked, request
 
 
 def _read(reply: Reply, asked: Asked, target: Target) -> int:

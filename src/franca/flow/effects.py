@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from franca.errors import CallError
@@ -27,7 +27,7 @@ class Send:
 
     target: Target
     path: str
-    body: dict[str, Any]
+    body: dict[str, Any] = field(repr=False)
     request: ChatRequest
     deadline: float | None = None
     idle: float | None = None

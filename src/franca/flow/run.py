@@ -17,7 +17,6 @@ from franca.settings.policy import Strategy
 from franca.settings.target import Target
 from franca.types import ChatRequest
 
-
 _SLOW = 60.0
 """Seconds: no quick failure counts for a slower answer than that."""
 

@@ -127,7 +127,7 @@ class ChatRequest:
     """
 
     messages: list[Message]
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict, repr=False)
     stream: bool = False
     capability_policy: CapabilityPolicy = "strict"
     context_length_control: ContextLengthControl = "latest"
