@@ -116,27 +116,33 @@ class Simulator:
     def start(self) -> None:
         """Listens; after a `stop` on the same port. OSError where the port is taken."""
         loop = self._loop = asyncio.new_event_loop()
-        listening = loop.create_server(
+        self._thread = threading.Thread(target=loop.run_forever, name="simulator", daemon=True)
+        self._thread.start()
+        try:  # in its own thread: the caller's may be running a loop
+            asyncio.run_coroutine_threadsafe(self._listen(loop), loop).result()
+        except OSError:
+            self._end()
+            raise
+
+    async def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._server = await loop.create_server(
             lambda: server.Connection(self._handle, wire_of, self._open),
             "127.0.0.1",
             self._port,
             backlog=1024,
         )
-        try:
-            self._server = loop.run_until_complete(listening)
-        except OSError:
-            loop.close()
-            raise
         self._port = self._server.sockets[0].getsockname()[1]
-        self._thread = threading.Thread(target=loop.run_forever, name="simulator", daemon=True)
-        self._thread.start()
 
     def stop(self) -> None:
         """Breaks what is open and stops listening."""
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result()
+            self._end()
+
+    def _end(self) -> None:
         loop, thread = self._loop, self._thread
         if loop is None or thread is None:
             return
-        asyncio.run_coroutine_threadsafe(self._shut(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

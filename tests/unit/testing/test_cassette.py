@@ -333,20 +333,35 @@ def test_a_stream_that_breaks_breaks_again(place, is_async, sim, path):
     assert again.value.partial.content == real.value.partial.content
 
 
-def test_a_stream_that_the_caller_left(sim, path):
+def two(url):
+    with (
+        create_chat_client("local", "m", base_url=url) as client,
+        client.create_stream("?") as stream,
+    ):
+        return [delta.content for delta, _ in zip(stream, range(2), strict=False)]
+
+
+def atwo(url):
+    async def go():
+        async with create_async_chat_client("local", "m", base_url=url) as client:
+            found = []
+            async with client.create_stream("?") as stream:
+                async for delta in stream:
+                    found.append(delta.content)
+                    if len(found) == 2:
+                        return found
+
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize("some", [two, atwo])
+def test_a_stream_that_the_caller_left(some, sim, path):
     sim.script(Answer(text="a b c d", gap=0.01))
-
-    def two(url):
-        with (
-            create_chat_client("local", "m", base_url=url) as client,
-            client.create_stream("?") as stream,
-        ):
-            return [delta.content for delta, _ in zip(stream, range(2), strict=False)]
-
     with Cassette(path, "record"):
-        real = two(f"{sim.url}/v1")
+        real = some(f"{sim.url}/v1")
     with Cassette(path, "replay"):
-        assert two("https://gone.invalid/v1") == real == ["a", " b"]
+        assert some("https://gone.invalid/v1") == real == ["a", " b"]
+    assert len(lines(path)) == 1
 
 
 @pytest.mark.parametrize("body", ["<html>busy</html>", "", "null", '"text"', "[1]", "{"])

@@ -85,6 +85,18 @@ def test_every_client_goes_to_the_simulator(backend, place, is_async, stream):
     assert sent.path == ("/v1/messages" if backend == "anthropic" else "/v1/chat/completions")
 
 
+async def test_within_a_running_loop():
+    with use_simulator() as sim:
+        async with create_async_chat_client("anthropic", "m") as client:
+            sim.script("a b")
+            stream = client.create_stream("?")
+            assert [delta.content async for delta in stream if delta.content] == ["a", " b"]
+            sim.reset()
+            answers = [client.create_completion(str(number)) for number in range(5)]
+            found = await asyncio.gather(*answers)
+            assert [result.content for result in found] == [f"You said: {n}" for n in range(5)]
+
+
 def test_clients_keep_their_settings(monkeypatch):
     monkeypatch.delenv("MOONSHOT_API_KEY", raising=False)
     document = {
