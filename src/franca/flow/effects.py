@@ -12,7 +12,8 @@ from franca.types import ChatDelta, ChatRequest
 from franca.wire.stream import StreamReader
 
 if TYPE_CHECKING:
-    from franca.limits.model import Answer, Ask, Pause, Settle
+    from franca.flow.ending import Ending
+    from franca.limits.model import Answer, Ask, Pause
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ class Opened:
     handle: Any
     deltas: list[ChatDelta]
     ended: bool
-    end: Callable[[], Settle | None]
+    end: Ending
     deadline: float | None = None
 
 

@@ -37,6 +37,11 @@ class Ending:
         self._now, self._watch, self._attempt = now, watch, attempt
         self._first = now() - began
 
+    @property
+    def watched(self) -> bool:
+        """Whether hooks are told, which are anybody's code."""
+        return self._watch is not None
+
     def __call__(self) -> Settle | None:
         """Free its place, tell the hooks, say what it was billed."""
         admitted, reader = self._admitted, self._reader

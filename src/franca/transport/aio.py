@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from franca.errors import CallError
 from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Sleep, Work
-from franca.limits.drive import adrive, aperform, settle_aside
+from franca.limits.drive import adrive, aperform
 from franca.settings.target import Endpoint, Target
 from franca.transport import links
 from franca.transport.failures import late, translate
-from franca.transport.link import Link, frame, pieces
+from franca.transport.link import Link, end_aside, frame, pieces
 
 if TYPE_CHECKING:
-    from franca.limits.model import Settle
+    from franca.flow.ending import Ending
 
 T = TypeVar("T")
 _HeldByLoop = dict[asyncio.AbstractEventLoop, links.Held]
@@ -41,7 +41,7 @@ class Handle:
         self._close: Callable[[], Coroutine[Any, Any, None]] | None = close
         self._loop = asyncio.get_running_loop()
         self.deadline, self.idle = (send.deadline, send.idle) if send else (None, None)
-        self.end: Callable[[], Settle | None] | None = None
+        self.end: Ending | None = None
 
     async def close(self) -> None:
         """Close the reply and settle its reservation, once."""
@@ -57,8 +57,8 @@ class Handle:
     def __del__(self) -> None:
         if (close := self._close) is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(partial(_start, self._loop, close))
-        if (end := self.end) is not None and (settle := end()) is not None:
-            settle_aside(settle)
+        if (end := self.end) is not None:
+            end_aside(end)
 
     async def next(self) -> bytes | None:
         """The next bytes, None at the end. asyncio.TimeoutError where they do not come in time."""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from franca.errors import CallError
 from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Sleep, Work
-from franca.limits.drive import drive, perform, settle_aside
+from franca.limits.drive import drive, perform
 from franca.settings.target import Endpoint, Target
 from franca.transport import links
 from franca.transport.failures import late, translate
-from franca.transport.link import Link, frame, over, pieces, quiet
+from franca.transport.link import Link, end_aside, frame, over, pieces, quiet
 
 if TYPE_CHECKING:
-    from franca.limits.model import Settle
+    from franca.flow.ending import Ending
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class Handle:
         self, close: Callable[[], None], chunks: Iterator[bytes], deadline: float | None = None
     ) -> None:
         self._close, self.chunks, self.deadline = close, chunks, deadline
-        self.end: Callable[[], Settle | None] | None = None
+        self.end: Ending | None = None
 
     def close(self) -> None:
         """Close the reply; settle its reservation, once."""
@@ -48,8 +48,8 @@ class Handle:
     def __del__(self) -> None:
         end, self.end = self.end, None
         self._close()
-        if end is not None and (settle := end()) is not None:
-            settle_aside(settle)
+        if end is not None:
+            end_aside(end)
 
 
 class BlockingTransport:

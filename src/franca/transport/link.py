@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from franca.errors import AuthenticationError
 from franca.flow.effects import Send
+from franca.limits.drive import perform, settle_aside
 from franca.settings.target import Endpoint
 from franca.transport import sdk
 from franca.types import EndpointType
 from franca.version import __version__
 from franca.wire import encode
+
+if TYPE_CHECKING:
+    from franca.flow.ending import Ending
 
 _NOT_OURS = ("x-stainless-", "user-agent", "openai-organization", "openai-project")
 _CONTROL = re.compile(r"[\x00-\x08\n-\x1f\x7f]")
@@ -132,6 +138,21 @@ def _static_headers(client: Any, endpoint: Endpoint) -> dict[str, str]:
 def _merged(*layers: Any) -> dict[str, str]:
     """Headers by name whatever its case; the last one wins."""
     return {name.lower(): value for layer in layers for name, value in layer.items()}
+
+
+def end_aside(end: Ending) -> None:
+    """End a collected stream. Hooks may take locks that are held where the collector came by."""
+    if not end.watched:
+        if (settle := end()) is not None:
+            settle_aside(settle)
+        return
+    with suppress(RuntimeError):  # the interpreter ends
+        threading.Thread(target=_end, args=(end,), daemon=True).start()
+
+
+def _end(end: Ending) -> None:
+    if (settle := end()) is not None:
+        perform(settle)
 
 
 def over(deadline: float) -> bool:
