@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from franca.backends import BACKENDS, QUIRK_NAMES, Quirks, Row
 from franca.settings.counting import LIMITS, counting
 from franca.settings.known import fields_for, known
+from franca.settings.policy import policy_of
 from franca.settings.target import Endpoint, Secret, Target
 from franca.settings.wires import is_plain, kind_of, of_cloud, wire_of
 from franca.types import BackendType, EndpointType
@@ -190,6 +191,7 @@ class Builder:
         self._counting = counting(document.rate_limit)
         section = document.franca.prices if document.franca else None
         self._prices = _prices(section) if section else None
+        self._policy = policy_of(document.franca)
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
 
     def target(
@@ -215,6 +217,7 @@ class Builder:
             weight=binding.weight,
             **self._figures(binding, settings),
             prices=self._prices,
+            policy=self._policy,
             context_length=model.context_length,
             max_output_tokens=model.max_output_tokens,
             max_image_dimension=model.max_image_dimension,
