@@ -75,7 +75,7 @@ def test_toml_parses(block: Block) -> None:
 @pytest.mark.parametrize("block", of("json", "settings"), ids=str)
 def test_settings_load(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in re.findall(r"\$\{env:(\w+)\}", block.text):
-        monkeypatch.setenv(name, "a-key")
+        monkeypatch.setenv(name, "redis://127.0.0.1" if name.endswith("_URL") else "a-key")
     for name in re.findall(r"\$\{file:([^}]+)\}", block.text):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("a-key\n")
