@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from franca.cli import check
+from franca.cli.source import load
 
 FILE = os.environ.get("FRANCA_LIVE_SETTINGS")
 
 
 @pytest.mark.skipif(not FILE, reason="FRANCA_LIVE_SETTINGS names no settings file")
 def test_every_endpoint_answers() -> None:
-    outcomes = check.check(check.load(Path(FILE or "")))
+    outcomes = check.check(load(Path(FILE or "")))
     check.show(outcomes)
     assert [one for one in outcomes if not one.ok] == []
