@@ -64,8 +64,8 @@ class Run:
         deadline: when it must be over, None for whenever.
         errors: what its tries met, oldest first.
         tries: how many there were. tried: the endpoints' ids. wait: seconds before the next.
-        free: whether the next is outside the endpoints' budgets: the vendor has named its time, or
-            has refused the key.
+        free: whether the next is outside the budgets of endpoints that are not out: the vendor has
+            named its time, or has refused the key.
     """
 
     __slots__ = ("conduct", "deadline", "delay", "errors", "free", "max_retries", "now", "policy",
@@ -113,16 +113,22 @@ class Run:
 
     def payable(self, target: Target) -> bool:
         """Whether all calls together may send the endpoint one more retry."""
-        return self.free or health_of(target).reserve >= 1
+        return self._gratis(target) or health_of(target).reserve >= 1
+
+    def _gratis(self, target: Target) -> bool:
+        """Whether it costs nothing of a budget: never where the endpoint is out, or every call
+        would ask all whose keys are refused."""
+        return not self.tries or (self.free and not health_of(target).until)
 
     def sends(self, target: Target) -> bool:
         """A try goes out; whether it is a retry that was paid for."""
+        gratis = self._gratis(target)
         self.tries += 1
         if self.errors:
             self._again(target, self.errors[-1])
         self.tried.add(target.endpoint_id)
         self.tell("on_request", target)
-        if self.free:
+        if gratis:
             return False
         health_of(target).reserve -= 1
         return True
