@@ -14,17 +14,18 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-from rich.table import Table
 
 from franca import create_async_chat_client, create_chat_client
-from franca.cli import weights
+from franca.cli import table, weights
 from franca.cli.child import local_server
 from franca.cli.command import emit
+from franca.cli.table import Columns
 from franca.errors import FrancaError, MissingExtraError
 from franca.settings import Settings
 from franca.types import BackendType, ChatCompletion, ChatDelta, ChatParams
 
 _OPENAI, _ANTHROPIC = "on-openai-wire", "on-anthropic-wire"
+_COLUMNS = Columns(("call", "wire"), ("first token", "whole", "in", "out", "ended by"), right=4)
 _ANSWER: ChatParams = {"max_tokens": 48, "temperature": 0.2}
 
 
@@ -69,9 +70,11 @@ def run(*, wait: float = 90, simulate: bool = False, as_json: bool = False) -> N
             *asyncio.run(_together(console, settings, place.model)),
             _stream(console, settings, place.model, "Anthropic wire", _ANTHROPIC),
         ]
-        console.print(_table(shown))
     if as_json:
         emit([asdict(one) for one in shown])
+        return
+    table.show(_COLUMNS, map(_row, shown))
+    console.print("in, out: tokens. The first call on a wire also loads the vendor's SDK.")
 
 
 def document(place: Place) -> dict[str, Any]:
@@ -210,23 +213,17 @@ def _user(question: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": question}]
 
 
-def _table(shown: list[Shown]) -> Table:
-    caption = "in, out: tokens. The first call on a wire also loads the vendor's SDK."
-    table = Table("call", "wire", title="What it took", caption=caption)
-    for heading in ("first token", "whole", "in", "out", "ended by"):
-        table.add_column(heading, justify="right")
-    for one in shown:
-        usage = one.result.usage
-        table.add_row(
-            one.what,
-            one.wire,
-            "" if one.first is None else _milliseconds(one.first),
-            _milliseconds(one.whole),
-            _count(usage.prompt_tokens if usage else None),
-            _count(usage.completion_tokens if usage else None),
-            one.result.finish_reason or "?",
-        )
-    return table
+def _row(one: Shown) -> tuple[str, ...]:
+    usage = one.result.usage
+    return (
+        one.what,
+        one.wire,
+        "" if one.first is None else _milliseconds(one.first),
+        _milliseconds(one.whole),
+        _count(usage.prompt_tokens if usage else None),
+        _count(usage.completion_tokens if usage else None),
+        one.result.finish_reason or "?",
+    )
 
 
 def _milliseconds(seconds: float) -> str:
