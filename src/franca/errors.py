@@ -86,10 +86,12 @@ class CallError(FrancaError):
         code: the vendor's own word for the error.
         body: the vendor's answer, undecoded; may repeat the prompt, so it is in no message.
         tried: what the call's other tries were answered, oldest first.
+        out: the endpoints that were left out for what calls before had met there.
     """
 
     retryable = False
     tried: tuple[CallError, ...] = ()
+    out: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -118,10 +120,10 @@ class CallError(FrancaError):
         request = f"request {self.request_id}" if self.request_id else ""
         where = ", ".join(p for p in (place, status, request) if p)
         text = f"{self.message} [{where}]" if where else self.message
-        if not self.tried:
-            return text
-        others = "; ".join(f"{error.endpoint_id}: {error.message}" for error in self.tried)
-        return f"{text}; of {len(self.tried) + 1} tries the others met {others}"
+        if self.tried:
+            others = "; ".join(f"{error.endpoint_id}: {error.message}" for error in self.tried)
+            text += f"; of {len(self.tried) + 1} tries the others met {others}"
+        return f"{text}; left out: {'; '.join(self.out)}" if self.out else text
 
 
 class InvalidRequestError(CallError):

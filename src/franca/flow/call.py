@@ -97,7 +97,9 @@ def _anywhere(run: Run, groups: Sequence[Sequence[Target]], one: One[T]) -> Flow
             return result
         if (left := run.left()) is not None and left <= 0:
             break
-    raise summed(run.errors)
+    error = summed(run.errors)
+    error.out = tuple(run.untried(t for group in groups for t in group))
+    raise error
 
 
 def _among(run: Run, group: Sequence[Target], one: One[T]) -> Flow[T | None]:
@@ -151,24 +153,26 @@ def _next(run: Run, left: list[Target], fresh: list[Target], tries: int) -> Flow
     """Those that the next try may go to, when it may: at once to one that was not tried, else
     after a wait; none when there is nothing left to do.
 
-    A retry that is not within an endpoint's budget waits for it as for its turn, unless the
-    endpoint is out.
+    One that is out is for when all are. A retry that is not within an endpoint's budget waits for
+    it as for its turn, unless the endpoint is out.
     """
-    if (left_over := run.left()) is not None and left_over <= 0:
+    now, most = run.now(), run.policy.max_retry_delay
+    if run.deadline is not None and now >= run.deadline:
         return []
-    if paid := [t for t in fresh if run.payable(t)]:
+    well = [t for t in left if not health_of(t).open(now)] or left
+    new = [t for t in well if t in fresh]
+    if paid := [t for t in new if run.payable(t) and health_of(t).held <= now]:
         return paid
     for attempt in range(max(tries, 1), run.max_retries + 1):
-        now, most = run.now(), run.policy.max_retry_delay
-        due = [t for t in (fresh or left) if health_of(t).held - now <= most]
+        now = run.now()
+        due = [t for t in new or well if health_of(t).held - now <= most]
         if not any(run.payable(t) or not health_of(t).open(now) for t in due):
             return []
         asked = min(health_of(t).held for t in due) - now
-        wait = max(asked, backoff(attempt, run.delay, most, run.conduct.random()))
-        if (left_over := run.left()) is not None and wait >= left_over:
+        run.wait = max(asked, backoff(attempt, run.delay, most, run.conduct.random()))
+        if run.deadline is not None and now + run.wait >= run.deadline:
             return []
-        run.wait = wait
-        yield Sleep(wait)
+        yield Sleep(run.wait)
         if paid := [t for t in due if run.payable(t)]:
             return paid
     return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import random
 from typing import Any
@@ -132,6 +132,13 @@ class Run:
             return False
         health_of(target).reserve -= 1
         return True
+
+    def untried(self, targets: Iterable[Target]) -> Iterator[str]:
+        """Those that were left out, and for what."""
+        for target in targets:
+            health = health_of(target)
+            if target.endpoint_id not in self.tried and health.open(self.now()):
+                yield f"{target.endpoint_id}: {health.last}"
 
     def failed(self, target: Target, began: float, error: CallError) -> None:
         """A try has met this: remember it for the call and for the endpoint."""
