@@ -65,14 +65,14 @@ _ROWS = (
             url_files=True,
             builtin_tools=builtin.ANTHROPIC,
         ),
-        default_model="claude-sonnet-4-5",
+        default_model="claude-sonnet-4-6",
     ),
     Row(
         BackendType.DeepSeek,
         {"cn": "https://api.deepseek.com"},
         "DEEPSEEK_API_KEY",
         quirks=_THINKING_TYPE.merge(json_schema=False, unsupported=("n", "seed")),
-        default_model="deepseek-chat",
+        default_model="deepseek-v4-flash",
     ),
     Row(
         BackendType.Gemini,
@@ -103,7 +103,7 @@ _ROWS = (
             unsupported=("logprobs", "top_logprobs", "logit_bias"),
             builtin_tools=builtin.GROQ,
         ),
-        default_model="llama-3.3-70b-versatile",
+        default_model="openai/gpt-oss-120b",
     ),
     Row(
         BackendType.Mistral,
@@ -124,7 +124,7 @@ _ROWS = (
         {"cn": "https://api.moonshot.cn/v1", "intl": "https://api.moonshot.ai/v1"},
         "MOONSHOT_API_KEY",
         quirks=_THINKING_TYPE,
-        default_model="kimi-k2-turbo-preview",
+        default_model="kimi-k2.6",
     ),
     Row(
         BackendType.MiniMax,
@@ -160,7 +160,7 @@ _ROWS = (
         {"intl": "https://api.x.ai/v1"},
         "XAI_API_KEY",
         quirks=Quirks(thinking="reasoning_effort"),
-        default_model="grok-4-fast",
+        default_model="grok-4.3",
     ),
     Row(
         BackendType.Ernie,

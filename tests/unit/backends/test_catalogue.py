@@ -64,9 +64,11 @@ def test_no_name_is_two_rows(backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", NAMES)
-def test_what_a_first_try_takes_is_there(backend: str) -> None:
+def test_what_a_first_try_takes_is_served(backend: str) -> None:
     name = BACKENDS[BackendType(backend)].default_model
-    assert name is None or find(backend, name)
+    row = find(backend, name) if name else None
+    assert (row is None) is (name is None)
+    assert row is None or row.deprecated is None or row.deprecated > row.date
 
 
 @pytest.mark.parametrize(
