@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import sys
@@ -51,6 +52,11 @@ def clean(command: Callable[_P, _R]) -> Callable[_P, _R]:
             if kwargs.get("as_json"):
                 emit({"error": problem(error)})
             raise typer.Exit(UNUSABLE if isinstance(error, SettingsError) else FAILED) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read it has enough: Typer ends quietly
+                raise
+            note(f"franca: {error}")
+            raise typer.Exit(FAILED) from None
 
     return run
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,67 @@ def test_the_demo_on_the_simulator(franca: Run) -> None:
     assert done.stdout.count("You said: ") == 5
     assert done.stdout.count("OpenAI") == 4
     assert KEY not in done.stdout
+
+
+def test_the_demo_as_json(franca: Run) -> None:
+    told = json.loads(franca("demo", "--simulate", "--json").stdout)
+    assert [one["wire"] for one in told] == ["OpenAI"] * 4 + ["Anthropic"]
+    assert all(one["result"]["content"].startswith("You said: ") for one in told)
+
+
+def test_the_token_servers_address_as_json() -> None:
+    pytest.importorskip("uvicorn")
+    command = [sys.executable, "-m", "franca", "token-server", "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout
+            url = json.loads(server.stdout.readline())["url"]
+            with urllib.request.urlopen(f"{url}/health", timeout=60) as reply:
+                assert reply.status == 200
+        finally:
+            server.terminate()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("name", ["check", "health"])
+def test_ctrl_c_while_it_waits(terminal: Any, settings_file: Write, name: str) -> None:
+    with Simulator(default=text_reply("", hang=True)) as sim:
+        waiting = terminal(name, "--settings", str(settings_file(sim.url)))
+        while not sim.count:
+            assert waiting.process.poll() is None
+        waiting.type("\x03")
+        assert waiting.end() == 130
+    assert "Traceback" not in waiting.shown
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_message(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "franca", "settings", "schema"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("franca: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a pipe")
+def test_whoever_reads_may_stop() -> None:
+    command = [sys.executable, "-m", "franca", "settings", "schema"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as schema:
+        assert schema.stdout
+        assert schema.stderr
+        schema.stdout.close()
+        assert schema.stderr.read() == ""
+
+
+def test_models_of_an_endpoint_that_does_not_say(franca: Run, settings_file: Write) -> None:
+    path = str(settings_file("http://127.0.0.1:9"))
+    listed = franca("models", "--settings", path, "--json")
+    assert listed.returncode == 0, listed.stderr
+    assert "m" in {row["model"] for row in json.loads(listed.stdout)}
+    assert franca("models", "--settings", path, "--remote", "--json").returncode == 1
+    assert franca("models", "--backend", "nobody").returncode == 2
 
 
 def test_the_demo_without_weights_says_so(franca: Run, tmp_path: Path) -> None:

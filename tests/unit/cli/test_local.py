@@ -96,6 +96,31 @@ def unreachable(address: str) -> bool:
     return False
 
 
+def test_the_settings_say_where(tmp_path: Path) -> None:
+    endpoint = {"id": "here", "api_base": "http://127.0.0.1:8123/v1", "api_key": KEY}
+    models = {"small": {"id": "tiny", "endpoints": ["here"]}}
+    document = {"VERSION": "2", "endpoints": [endpoint], "backends": {"local": {"models": models}}}
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps(document))
+    expected = {"host": "127.0.0.1", "port": 8123, "alias": "tiny", "api_key": KEY}
+    assert local.place(path) == expected
+    del endpoint["api_key"]
+    path.write_text(json.dumps(document))
+    assert "api_key" not in local.place(path)
+
+
+def test_its_address_as_json(gguf: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "franca", "local", str(gguf), "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout
+            told = json.loads(server.stdout.readline())
+            assert post(f"{told['openai']}/chat/completions", CHAT)["choices"]
+            assert told["model"] == gguf.stem
+        finally:
+            server.kill()
+
+
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(LocalServerError, match="cannot be read"):
         local.find(tmp_path / "absent.gguf")

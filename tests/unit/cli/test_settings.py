@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from franca.cli import first_file
 from franca.settings import Settings
 
 KEY = "a-key-that-nobody-may-see"
@@ -146,3 +147,18 @@ def test_init_where_no_file_can_be(franca: Run, tmp_path: Path, name: str) -> No
 def test_what_init_wrote_is_ones_own(franca: Run, tmp_path: Path) -> None:
     franca("settings", "init", **KEYS)  # a key may be written into it by hand later
     assert stat.S_IMODE((tmp_path / "settings.json").stat().st_mode) == 0o600
+
+
+def test_what_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*paths: object) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "settings.json"
+    path.write_text("mine")
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        first_file.write({"VERSION": "2"}, path, force=True)
+    assert [one.name for one in tmp_path.iterdir()] == ["settings.json"]
+    assert path.read_text() == "mine"
