@@ -7,6 +7,7 @@ from math import inf
 
 from franca.types import (
     DocumentPart,
+    ImagePart,
     Message,
     NativePart,
     Part,
@@ -26,14 +27,20 @@ _WIDE = 3
 """The same beyond ASCII: a text brought to NFC may have three times as many bytes."""
 _MESSAGE, _PART = 16, 64
 """Tokens at most around a message, and around a call or a result in it."""
+_PICTURE, _CROP, _SQUARE = 50_000, 258, 256
+"""Tokens at most of any picture by the rules that have a most; of a crop, and its least side, by
+the one that has none."""
+_HEAD = 5_464
+"""Characters of a picture's base64 in which its size is looked for: this is done at each call."""
 _KEPT = 65_536
 _TEXTS = (TextPart, RefusalPart, ReasoningPart)
 
 
 def at_most(message: Message) -> float:
-    """An upper bound of a message's tokens, from the bytes of its texts.
+    """An upper bound of a message's tokens, from the bytes of its texts and the sizes of its
+    pictures.
 
-    Infinite for pictures, sound and files, which have to be looked at.
+    Infinite for sound and files, and for pictures that hide their size: they have to be looked at.
     """
     content = message.content
     if isinstance(content, str):
@@ -71,7 +78,25 @@ def _part(part: Part) -> float:
         return _text(part.text)
     if isinstance(part, NativePart):
         return _WIDE * len(encode(part.block))
-    return inf
+    return _picture(part) if isinstance(part, ImagePart) else inf
+
+
+def _picture(part: ImagePart) -> float:
+    data = part.data
+    if data is None and (part.url is None or not part.url.startswith("data:")):
+        return _PICTURE  # not fetched to be counted either
+    from base64 import b64decode  # calls without pictures start without
+
+    from franca.tokens.pixels import picture_size
+
+    try:
+        size = picture_size(b64decode((data or "")[:_HEAD]))
+    except ValueError:
+        size = None
+    if size is None:
+        return inf
+    width, height = size
+    return _PICTURE + _CROP * (width / _SQUARE + 1) * (height / _SQUARE + 1)
 
 
 def remembered(count: Count) -> Count:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from struct import pack
 from typing import Any
 
 import pytest
@@ -225,12 +227,25 @@ def test_no_model_counts_more_than_the_bound(content: Any, role: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", [ImagePart(url="http://x/a.png"), AudioPart(data="AAAA"), DocumentPart(data="AAAA")]
+    "part", [ImagePart(data="AAAA"), AudioPart(data="AAAA"), DocumentPart(data="AAAA")]
 )
 def test_what_must_be_looked_at_has_no_bound(part: Part) -> None:
     assert at_most(Message("user", [part])) == float("inf")
     result = ToolResult("i", [part])
     assert at_most(Message("tool", [result])) == float("inf")
+
+
+@pytest.mark.parametrize("width", [1, 300, 1024, 4096, 30_000])
+@pytest.mark.parametrize("height", [1, 257, 768, 2048, 16_000, 60_000])
+def test_no_model_counts_more_for_a_picture_than_its_bound(width: int, height: int) -> None:
+    head = b"\x89PNG\r\n\x1a\n" + pack(">I4sII", 13, b"IHDR", width, height) + b"\x08\x02" * 99
+    seen = ImagePart(data=b64encode(head).decode(), media_type="image/png")
+    for part in (seen, ImagePart(url="http://x/a.png"), ImagePart(file_id="f")):
+        message = Message("user", [part])
+        most = at_most(message)
+        assert most < float("inf")
+        for family in families.FAMILIES.values():
+            assert message_tokens(message, family) <= most, family.name
 
 
 PROPERTIES = {"a": {"type": "string", "description": "d"}, "中": {"enum": ["x", 1, None]}}
