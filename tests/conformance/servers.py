@@ -10,6 +10,7 @@ from typing import Any
 
 from franca import Settings
 
+JSON = dict[str, Any]
 SIMULATOR = ("-m", "franca.testing")
 
 
@@ -31,6 +32,12 @@ class Server:
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         self._port = int(self.url.rpartition(":")[2])
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -56,12 +63,17 @@ def servers(number: int, arguments: Sequence[str] = SIMULATOR) -> Generator[list
 
 
 def settings(
-    urls: Sequence[str], *, limits: dict[str, Any] | None = None, **policy: Any
+    urls: Sequence[str],
+    *,
+    limits: JSON | None = None,
+    rate_limit: JSON | None = None,
+    **policy: Any,
 ) -> Settings:
     """One model, `m` of `local`, with an endpoint `e0`, `e1`, … for each address.
 
     Args:
         limits: of each endpoint, such as `concurrent_requests`.
+        rate_limit: the section of that name.
         policy: the `franca` section.
     """
     ids = [f"e{number}" for number in range(len(urls))]
@@ -75,5 +87,6 @@ def settings(
             "endpoints": places,
             "backends": {"local": {"models": {"m": {"endpoints": ids}}}},
             "franca": policy,
+            **({"rate_limit": rate_limit} if rate_limit else {}),
         }
     )
