@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
-from string import ascii_uppercase, punctuation
+from string import ascii_lowercase, ascii_uppercase, digits, punctuation
 
 from franca.tokens.engine import PIECE, count, valid
 from franca.tokens.families import Backend, Estimate, Family, family_of
@@ -11,7 +11,11 @@ from franca.tokens.families import Backend, Estimate, Family, family_of
 __all__ = ["Backend", "count_tokens", "get_token_counts", "text_tokens"]
 
 _KEPT = 16_384
-_CAPITALS, _SIGNS = ascii_uppercase.encode(), punctuation.encode()
+_CAPITALS, _LETTERS, _DIGITS, _SIGNS = (
+    kind.encode() for kind in (ascii_uppercase, ascii_lowercase, digits, punctuation)
+)
+_HAN = bytes([*range(0xE3, 0xEA), 0xEF])
+"""What U+3000 to U+9FFF and U+F000 to U+FFFF begin with in UTF-8, and nothing else."""
 _known: dict[tuple[str, int, int], int] = {}
 
 
@@ -47,16 +51,23 @@ def _count(text: str, family: Family) -> int:
     if weights is None:
         return tokens
     pieces = (text[at : at + PIECE] for at in range(0, len(text), PIECE))
-    return max(0, ceil(tokens * weights.tokens + sum(_beside(piece, weights) for piece in pieces)))
+    beside = sum(_beside(piece, weights) for piece in pieces)
+    return max(tokens // 2, ceil(tokens * weights.tokens + beside))
 
 
 def _beside(text: str, weights: Estimate) -> float:
     """What an estimate adds to the tokens."""
     raw = valid(text).encode()
-    size = len(raw)
+
+    def number(of: bytes) -> int:
+        return len(raw) - len(raw.translate(None, of))
+
+    han = number(_HAN)
     return (
-        weights.wide * (size - len(text)) / 2
-        + weights.capitals * (size - len(raw.translate(None, _CAPITALS)))
-        + weights.signs * (size - len(raw.translate(None, _SIGNS)))
-        + weights.chars * len(text)
+        weights.han * han
+        + weights.wide * ((len(raw) - len(text)) / 2 - han)
+        + weights.capitals * number(_CAPITALS)
+        + weights.letters * number(_LETTERS)
+        + weights.digits * number(_DIGITS)
+        + weights.signs * number(_SIGNS)
     )

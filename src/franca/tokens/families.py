@@ -27,15 +27,18 @@ class Estimate:
 
     Args:
         tokens: of each token in the family's vocabulary, which is another's then.
-        wide: of each character beyond ASCII: by the bytes it has in UTF-8 above one, two being one.
-        capitals, signs, chars: of each ASCII capital, ASCII sign, character.
+        han: of each Chinese or Japanese character and sign (U+3000 to U+9FFF, and full width).
+        wide: of each other character beyond ASCII, half of it for one of two bytes in UTF-8.
+        capitals, letters, digits, signs: of each ASCII character of that kind; `letters` are small.
     """
 
     tokens: float = 1.0
+    han: float = 0.0
     wide: float = 0.0
     capitals: float = 0.0
+    letters: float = 0.0
+    digits: float = 0.0
     signs: float = 0.0
-    chars: float = 0.0
 
 
 @dataclass(slots=True, frozen=True)
@@ -72,15 +75,15 @@ def _patches(each: float, most: int = 1536) -> Picture:
 
 
 _O200K, _DEEPSEEK = "o200k_base", "deepseek_v3"
-_CLAUDE = Estimate(1.34, wide=0.42, capitals=0.06, signs=0.16, chars=-0.06)
-_CLAUDE_NEW = Estimate(1.08, wide=0.45, capitals=0.42, signs=0.33, chars=0.06)
-_YI = Estimate(1.06, wide=0.05, capitals=0.12, signs=0.38)
-_BAICHUAN = Estimate(1.08, wide=-0.02, capitals=0.12, signs=0.34)
-_CHINESE = Estimate(1.03, wide=0.03)
+_CLAUDE = Estimate(1.19, 0.45, 0.54, capitals=0.02, letters=-0.04, digits=0.2, signs=0.18)
+_CLAUDE_NEW = Estimate(1.07, 0.52, 0.65, capitals=0.52, letters=0.08, digits=0.27, signs=0.42)
+_YI = Estimate(1.08, han=0.02, wide=1.79, capitals=0.05, digits=0.57, signs=0.29)
+_BAICHUAN = Estimate(1.09, han=-0.05, wide=0.94, capitals=0.07, digits=0.52, signs=0.26)
+_CHINESE = Estimate(1.03, han=0.03, wide=0.03, digits=0.2)
 """Above what the large vocabularies of Qwen, GLM, Kimi and DeepSeek count of any kind of text."""
-_WESTERN = Estimate(1.03, wide=0.35)
+_WESTERN = Estimate(1.03, han=0.35, wide=0.35, digits=0.2)
 """The same with Llama 3's among them, which has less of Chinese."""
-_NOVA_TEXT = Estimate(1.0, wide=0.35)
+_NOVA_TEXT = Estimate(1.0, han=0.35, wide=0.35)
 _AREA = Picture("area", unit=750, edge=1568, most=1600)
 _AREA_NEW = Picture("area", unit=750, edge=2576, most=4784)
 _CROPS = Picture("crops", each=258)

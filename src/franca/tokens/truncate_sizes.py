@@ -21,8 +21,8 @@ from franca.wire import encode
 
 Count = Callable[[Message], int]
 
-_ASCII = 1.6
-"""Tokens a byte at most: a token has a byte, and an estimate adds at most six tenths."""
+_ASCII = 1.7
+"""Tokens a byte at most: a token has a byte, and an estimate adds at most seven tenths."""
 _WIDE = 3
 """The same beyond ASCII: a text brought to NFC may have three times as many bytes."""
 _MESSAGE, _PART = 16, 64
