@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +77,7 @@ SCENES: dict[str, Sequence[Step]] = {
     "limits": ["franca ask Hello", "franca limits"],
     "tokens": [
         'franca tokens "How many tokens is this?" --model gpt-5-mini',
-        "franca tokens settings.json --model claude-sonnet-4-5",
+        "franca tokens notes.txt --model claude-sonnet-4-5",
     ],
     "cost": [
         "franca cost --model gpt-5-mini --prompt-tokens 9000 --completion-tokens 800 --cached 7000",
@@ -87,6 +87,7 @@ SCENES: dict[str, Sequence[Step]] = {
     "local": [("franca local --port 0", "ends it"), (CTRL_C, SHELL)],
     "token-server": [("franca token-server --port 0", "ends it"), (CTRL_C, SHELL)],
 }
+NOTES = "Count me.\n" * 40
 SAID = {
     "capital of France": "Paris.",
     "capital of Japan": "Tokyo.",
@@ -163,7 +164,7 @@ class Screen:
 
 
 @contextmanager
-def screen(width: int, home: Path, env: dict[str, str]) -> Iterator[Screen]:
+def screen(width: int, home: Path, env: dict[str, str]) -> Generator[Screen]:
     """A screen whose shell is in `home`'s folder `work`, with that environment and no other."""
     one = Screen(f"franca-{home.name}", width)
     given = [f"{name}={value}" for name, value in env.items()]
@@ -207,6 +208,7 @@ def play(name: str, width: int) -> str:
             for file, document in (("settings", settings), ("broken", broken)):
                 text = json.dumps(document(simulator.url), indent=2)
                 (home / "work" / f"{file}.json").write_text(text)
+            (home / "work" / "notes.txt").write_text(NOTES)
             with screen(width, home, environment(home)) as one:
                 for step in SCENES[name]:
                     one.perform(step)

@@ -121,7 +121,7 @@ def _turn(chat: Chat, text: str, runner: asyncio.Runner) -> None:
     turns = [*chat.turns, question]
     answer = runner.run(answered(_client(chat), turns, chat.setup, screen))
     cut = {"role": "assistant", "content": answer.text} if answer.text else None
-    reply = answer.result or cut
+    reply = answer.result if answer.result and answer.result.parts else cut
     if reply is not None:
         chat.turns += [question, reply]
         chat.pictures.clear()
@@ -141,6 +141,8 @@ def _remark(chat: Chat, answer: Answer, *, kept: bool) -> None:
         note(f"franca: {answer.error}")
     if answer.stopped:
         note("(stopped; what came is kept)" if kept else "(stopped; the question is not kept)")
+    elif answer.result is not None and not kept:
+        note("(nothing came; the question is not kept)")
     remarks(answer, verbose=chat.verbose)
 
 

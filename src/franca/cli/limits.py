@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from franca.cli.command import emit
 from franca.errors import CallError, ConnectionError, SettingsError
 from franca.limits.disk import DiskStore
 from franca.limits.memory import MemoryStore
@@ -123,7 +124,7 @@ def store_name(store: Store) -> str:
 
 def show(rows: Sequence[Row], console: Console, *, as_json: bool = False) -> None:
     """Print them once: for people, or as JSON."""
-    console.print_json(_json(rows)) if as_json else console.print(drawn(rows))
+    emit([row.as_dict() for row in rows]) if as_json else console.print(drawn(rows))
 
 
 def _json(rows: Sequence[Row]) -> str:

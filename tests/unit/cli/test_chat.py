@@ -191,3 +191,11 @@ def test_sigint_where_nobody_is_at_the_terminal(
     assert chat.returncode == 130
     assert "Traceback" not in errors
     assert sim.count == 1
+
+
+def test_an_empty_answer_is_not_sent_back(franca: Run, env: dict[str, str], sim: Simulator) -> None:
+    sim.script(text_reply(""))
+    done = franca("chat", stdin="a\nb", **env)
+    assert (done.returncode, done.stdout) == (0, "You said: b\n")
+    assert "nothing came" in done.stderr
+    assert said(sim)[1] == ["b"]

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from franca.backends import BACKENDS
 from franca.cli import first_file
 from franca.settings import Settings
+from franca.types import BackendType
 
 KEY = "a-key-that-nobody-may-see"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -108,10 +110,9 @@ def test_what_init_wrote_leads_somewhere(
         monkeypatch.setenv(name, key)
     settings = Settings(tmp_path / "settings.json")
     (target,) = settings.resolve("openai")
-    assert (target.model, target.endpoint.api_key and target.endpoint.api_key.reveal()) == (
-        "gpt-5-mini",
-        KEY,
-    )
+    assert target.model == BACKENDS[BackendType.OpenAI].default_model
+    assert target.endpoint.api_key
+    assert target.endpoint.api_key.reveal() == KEY
     assert settings.resolve("yi", "any-model")[0].endpoint.url == "https://api.lingyiwanwu.com/v1"
 
 

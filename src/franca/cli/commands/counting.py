@@ -17,7 +17,7 @@ _Count = Annotated[int | None, typer.Option(metavar="N", min=0)]
 def tokens(
     text: Annotated[
         str | None,
-        typer.Argument(metavar="[TEXT|FILE|-]", help="A text, a file's name, or - for stdin."),
+        typer.Argument(metavar="TEXT|FILE|-", help="A text, a file's name, or - for stdin."),
     ] = None,
     model: Model = None,
     backend: Backend = None,
@@ -37,7 +37,7 @@ def tokens(
 def cost(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE.jsonl]", help="Results, one a line, as --json writes them."),
+        typer.Argument(metavar="FILE.jsonl", help="Results, one a line, as --json writes them."),
     ] = None,
     model: Model = None,
     backend: Backend = None,

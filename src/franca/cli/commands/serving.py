@@ -35,7 +35,7 @@ def demo(
 def local(
     model: Annotated[
         Path | None,
-        typer.Argument(metavar="[GGUF]", help="A GGUF file; without it, the demo's model."),
+        typer.Argument(metavar="GGUF", help="A GGUF file; without it, the demo's model."),
     ] = None,
     port: Annotated[
         int | None, typer.Option(help="8080 by default; 0: any free one.", min=0, max=65535)

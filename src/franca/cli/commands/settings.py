@@ -17,9 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_File = Annotated[
-    Path | None, typer.Argument(metavar="[FILE]", help="The same as --settings FILE.")
-]
+_File = Annotated[Path | None, typer.Argument(metavar="FILE", help="The same as --settings FILE.")]
 
 
 @app.command()

@@ -20,7 +20,7 @@ _Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Usage and cost 
 def ask(
     text: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TEXT|-]", help="The question; - is what stdin says."),
+        typer.Argument(metavar="TEXT|-", help="The question; - is what stdin says."),
     ] = None,
     backend: Backend = None,
     model: Model = None,
