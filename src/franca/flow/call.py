@@ -26,6 +26,7 @@ T = TypeVar("T")
 Flow = Generator[Effect, Outcome, T]
 One = Callable[[Run, Admitted, float], Flow[T]]
 """A single try at an admitted target, begun then; raises what it met with."""
+_TURN = 0.05  # seconds after which who waits for a budget looks again, at the least
 
 
 def complete(request: ChatRequest, route: Route, conduct: Conduct) -> Flow[ChatCompletion]:
@@ -154,7 +155,8 @@ def _next(run: Run, left: list[Target], fresh: list[Target], tries: int) -> Flow
     after a wait; none when there is nothing left to do.
 
     One that is out is for when all are. A retry that is not within an endpoint's budget waits for
-    it as for its turn, unless the endpoint is out.
+    it as for its turn, unless the endpoint is out; longer where retries of others are under way
+    there, whose answers pay for it.
     """
     now, most = run.now(), run.policy.max_retry_delay
     if run.deadline is not None and now >= run.deadline:
@@ -163,19 +165,35 @@ def _next(run: Run, left: list[Target], fresh: list[Target], tries: int) -> Flow
     new = [t for t in well if t in fresh]
     if paid := [t for t in new if run.payable(t) and health_of(t).held <= now]:
         return paid
-    for attempt in range(max(tries, 1), run.max_retries + 1):
+    attempt, until = max(tries, 1), now + most if new or tries <= run.max_retries else now
+    while True:
         now = run.now()
         due = [t for t in new or well if health_of(t).held - now <= most]
+        crowded = now < until and any(health_of(t).retries for t in due)
+        if attempt > run.max_retries and not crowded:
+            return []
         if not any(run.payable(t) or not health_of(t).open(now) for t in due):
             return []
-        asked = min(health_of(t).held for t in due) - now
-        run.wait = max(asked, backoff(attempt, run.delay, most, run.conduct.random()))
-        if run.deadline is not None and now + run.wait >= run.deadline:
+        if not (yield from _waited(run, due, attempt)):
             return []
-        yield Sleep(run.wait)
         if paid := [t for t in due if run.payable(t)]:
             return paid
-    return []
+        attempt += 1
+
+
+def _waited(run: Run, due: list[Target], attempt: int) -> Flow[bool]:
+    """Wait before a try; False where the deadline comes first."""
+    now, most = run.now(), run.policy.max_retry_delay
+    turn = max(min(attempt, run.max_retries), 1)
+    run.wait = max(
+        min(health_of(t).held for t in due) - now,
+        backoff(turn, run.delay, most, run.conduct.random()),
+        0.0 if any(run.payable(t) for t in due) else _TURN,
+    )
+    if run.deadline is not None and now + run.wait >= run.deadline:
+        return False
+    yield Sleep(run.wait)
+    return True
 
 
 def _try(run: Run, admitted: Admitted, one: One[T]) -> Flow[T]:
@@ -186,12 +204,14 @@ def _try(run: Run, admitted: Admitted, one: One[T]) -> Flow[T]:
         result = yield from one(run, admitted, began)
     except BaseException as error:
         health.busy.discard(admitted)
+        health.retries -= paid
         if isinstance(error, CallError):
             run.failed(target, began, error)
         else:
             health.unprobed()
         raise
     now = run.now()
+    health.retries -= paid
     health.succeeded(began, now, target.policy, again=paid)
     (health.first if run.request.stream else health.whole).add(now - began, now)
     return result

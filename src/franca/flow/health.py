@@ -20,6 +20,7 @@ _PARTS = 6  # of the window in which errors are counted
 _MEMORY = 10.0  # seconds in which an average of latency loses two thirds of its weight
 _MOST = 100.0  # retries that good calls can put by
 _SHARE = 0.1  # of a retry that a good call puts by
+_PROOF = 2.0  # retries that a good retry pays for: a crowd that moves here doubles with each round
 _WORD = re.compile(r"\S{1,80}")
 
 
@@ -112,7 +113,7 @@ class Health:
         busy: this process's calls in flight, by an object of each.
         until: when it may be probed; 0 while it is not out.
         held: until when its vendor wants no request.
-        reserve: retries that may be sent to it.
+        reserve: retries that may be sent to it. retries: those that were paid for, under way.
     """
 
     __slots__ = (
@@ -128,6 +129,7 @@ class Health:
         "held",
         "last",
         "reserve",
+        "retries",
         "until",
         "whole",
     )  # fmt: skip
@@ -140,7 +142,7 @@ class Health:
     def anew(self) -> None:
         """As if nothing had been asked of it yet."""
         self.busy: set[object] = set()
-        self.failures = self._ejections = 0
+        self.failures = self.retries = self._ejections = 0
         self.until = self._out = self._probe = self.held = 0.0
         self.reserve = self._reserve
         self.first, self.whole = Average(), Average()
@@ -165,7 +167,8 @@ class Health:
     def succeeded(self, began: float, now: float, policy: Policy, *, again: bool) -> None:
         """A call that began then was answered; `again`: it was a retry."""
         self.failures = 0
-        self.reserve = min(self.reserve + (1 if again else _SHARE), max(_MOST, policy.budget))
+        gain = _PROOF if again else _SHARE
+        self.reserve = min(self.reserve + gain, max(_MOST, policy.budget))
         self._errors.add(True, now, policy.window)
         if self.until and began >= self._out:
             self.until = self._probe = 0.0

@@ -130,7 +130,9 @@ class Run:
         self.tell("on_request", target)
         if gratis:
             return False
-        health_of(target).reserve -= 1
+        health = health_of(target)
+        health.reserve -= 1
+        health.retries += 1
         return True
 
     def untried(self, targets: Iterable[Target]) -> Iterator[str]:
