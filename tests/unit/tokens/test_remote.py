@@ -60,8 +60,11 @@ class Double:
             def log_request(self, code: Any = "-", size: Any = "-") -> None:
                 pass
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            request_queue_size = 128  # five, else: of many at once some are refused
+            daemon_threads = True
+
+        self.http = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
