@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from faulty import Script, Way
+
 from franca import errors as e
-from franca.testing import Answer
+from franca.testing import Answer, Received
 
 JSON = dict[str, Any]
 TEXT = "one two"
@@ -154,3 +156,18 @@ DAMAGES = (
     Damage("silence", lambda s, i: Answer(sse=s, cut_events=i, hang=True), e.TimeoutError,
            timed=True),
 )  # fmt: skip
+
+
+def state(way: Way, at: int) -> Step:
+    """What a caller has after so many events."""
+    return STREAMS[way.wire][at - 1] if at else NOTHING
+
+
+def broken(way: Way, damage: Damage, at: int, bad: float = 1) -> Script:
+    """A stream that breaks there the first `bad` times, and is whole then."""
+    events = frames(way.wire)
+
+    def script(received: Received, number: int) -> Answer:
+        return damage.answer(events, at) if number < bad else Answer(sse=events)
+
+    return script

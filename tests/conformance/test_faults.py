@@ -9,11 +9,10 @@ from math import inf
 
 import broken_streams as streamed
 import pytest
-from broken_streams import CALLS, DAMAGES, NOTHING, PROMPT, STREAMS, Damage, Step, frames
-from faulty import FAULTS, RETRIES, TEXT, WAYS, Fault, Scene, Script, Seen, Way, first, limits
+from broken_streams import CALLS, DAMAGES, PROMPT, STREAMS, Damage, Step, broken, state
+from faulty import FAULTS, RETRIES, TEXT, WAYS, Fault, Scene, Seen, first, limits
 
 from franca.errors import StreamInterrupted
-from franca.testing import Answer, Received
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +43,19 @@ def test_a_fault(fault: Fault, bad: float, scene: Scene) -> None:
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda d: d.name)
 def test_a_stream_broken_at_each_event(damage: Damage, bad: float, scene: Scene) -> None:
     cases = [(way, at) for way in WAYS if way.stream for at in range(len(STREAMS[way.wire]) + 1)]
-    cases = [(way, at) for way, at in cases if bad == 1 or not _state(way, at).visible]
+    cases = [(way, at) for way, at in cases if bad == 1 or not state(way, at).visible]
     params = limits(damage.timed, bad)
-    every = scene.play([(way, _broken(way, damage, at, bad), params) for way, at in cases])
+    every = scene.play([(way, broken(way, damage, at, bad), params) for way, at in cases])
     for (way, at), seen in zip(cases, every, strict=True):
-        state, told = _state(way, at), (str(way), at, seen)
-        if state.done:
+        then, told = state(way, at), (str(way), at, seen)
+        if then.done:
             assert len(seen.requests) == 1, told
             _is_whole(seen)
-        elif not state.visible and bad > 1:
+        elif not then.visible and bad > 1:
             assert len(seen.requests) == max(way.endpoints, 1 + RETRIES), told
             assert type(seen.error) is damage.error, told
             assert seen.text == "", told
-        elif not state.visible:
+        elif not then.visible:
             assert len(seen.requests) == 2, told
             _is_whole(seen)
         elif seen.error is None and not (damage.certain and not way.is_async):
@@ -66,20 +65,7 @@ def test_a_stream_broken_at_each_event(damage: Damage, bad: float, scene: Scene)
             _is_whole(seen)
         else:
             assert len(seen.requests) == 1, told
-            _is_partial(seen, state, certain=damage.certain)
-
-
-def _state(way: Way, at: int) -> Step:
-    return STREAMS[way.wire][at - 1] if at else NOTHING
-
-
-def _broken(way: Way, damage: Damage, at: int, bad: float) -> Script:
-    events = frames(way.wire)
-
-    def script(received: Received, number: int) -> Answer:
-        return damage.answer(events, at) if number < bad else Answer(sse=events)
-
-    return script
+            _is_partial(seen, then, certain=damage.certain)
 
 
 def _is_whole(seen: Seen) -> None:
@@ -90,15 +76,15 @@ def _is_whole(seen: Seen) -> None:
     assert {c.name: json.loads(c.arguments) for c in seen.result.tool_calls} == CALLS
 
 
-def _is_partial(seen: Seen, state: Step, *, certain: bool) -> None:
+def _is_partial(seen: Seen, then: Step, *, certain: bool) -> None:
     assert isinstance(seen.error, StreamInterrupted)
     partial = seen.error.partial
     assert (partial.content or "").startswith(seen.text)
     if certain:
-        assert (partial.content or "") == state.text
-        assert [c.name for c in partial.tool_calls] == list(CALLS)[: state.calls]
+        assert (partial.content or "") == then.text
+        assert [c.name for c in partial.tool_calls] == list(CALLS)[: then.calls]
         assert partial.usage is not None
         assert partial.usage.prompt_tokens == PROMPT
-    assert state.text.startswith(partial.content or "")
+    assert then.text.startswith(partial.content or "")
     for call in partial.tool_calls:
         assert json.loads(call.arguments) == CALLS[call.name]
