@@ -20,7 +20,6 @@ _PARTS = 6  # of the window in which errors are counted
 _MEMORY = 10.0  # seconds in which an average of latency loses two thirds of its weight
 _MOST = 100.0  # retries that good calls can put by
 _SHARE = 0.1  # of a retry that a good call puts by
-_PROOF = 2.0  # retries that a good retry pays for: a crowd that moves here doubles with each round
 _WORD = re.compile(r"\S{1,80}")
 
 
@@ -165,9 +164,15 @@ class Health:
         self._probe = 0.0
 
     def succeeded(self, began: float, now: float, policy: Policy, *, again: bool) -> None:
-        """A call that began then was answered; `again`: it was a retry."""
+        """A call that began then was answered; `again`: it was a retry.
+
+        A good retry gives back what it cost, and one more where nothing has failed of late: a crowd
+        that moves here doubles with each round.
+        """
         self.failures = 0
-        gain = _PROOF if again else _SHARE
+        gain = _SHARE
+        if again:
+            gain = 1.0 if self._errors.counts(now, policy.window)[0] else 2.0
         self.reserve = min(self.reserve + gain, max(_MOST, policy.budget))
         self._errors.add(True, now, policy.window)
         if self.until and began >= self._out:
