@@ -274,9 +274,9 @@ def test_a_signal_in_the_middle_of_a_request(start: Any, number: int) -> None:
     server.process.send_signal(number)
     wait_for_silence(server)
     connection.sendall(rest)
-    answer = connection.recv(65536)
-    assert answer.startswith(b"HTTP/1.1 200")
-    assert b'"total_tokens"' in answer
+    with connection.makefile("rb") as answer:  # head and body may come apart
+        assert answer.readline().startswith(b"HTTP/1.1 200")
+        assert any(b'"total_tokens"' in line for line in iter(lambda: answer.read1(4096), b""))
     connection.close()
     status, said = server.end()
     assert status == 0
