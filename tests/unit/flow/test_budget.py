@@ -108,12 +108,12 @@ def test_a_retry_that_fails_does_not() -> None:
     assert health_of(one).reserve == 0
 
 
-def test_good_calls_save_a_tenth_each_up_to_a_hundred() -> None:
+def test_good_calls_save_a_fifth_each_up_to_a_hundred() -> None:
     world = World()
     one = target("a", Policy(budget=0))
     for _ in range(30):
         world.ask([one])
-    assert health_of(one).reserve == pytest.approx(3)
+    assert health_of(one).reserve == pytest.approx(6)
     for _ in range(3000):
         world.ask([one])
     assert health_of(one).reserve == 100

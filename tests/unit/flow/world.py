@@ -14,7 +14,6 @@ from franca.flow import (
     Close,
     Conduct,
     Hooks,
-    Opened,
     Read,
     Reply,
     Route,
@@ -29,7 +28,7 @@ from franca.limits.model import SECOND, Look, Pause, Reserve, Settle, Standing
 from franca.limits.scopes import Scope, scope
 from franca.settings.policy import DEFAULT, Policy, Strategy
 from franca.settings.target import Counting, Endpoint, Target
-from franca.types import ChatCompletion, ChatRequest, EndpointType, Message
+from franca.types import ChatRequest, EndpointType, Message
 
 WHOLE = b'{"id":"1","choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}'
 HI = b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
@@ -98,9 +97,7 @@ class World:
         self.conduct = Conduct(lambda: self.now, self._draw, self.strategy, tuple(self.hooks))
         self._store = MemoryStore(lambda: int(self.now * SECOND))
 
-    def ask(
-        self, places: Sequence[Target] | Route, asked: ChatRequest | None = None
-    ) -> ChatCompletion | Opened | CallError:
+    def ask(self, places: Sequence[Target] | Route, asked: ChatRequest | None = None) -> Any:
         """What a call gives, or the error it raises."""
         return self.burst([(self.now, places)], asked)[0]
 
