@@ -124,7 +124,9 @@ class Config:
         """Where the call may go."""
         targets = self.targets(model)
         policy = targets[0].policy
-        names = request.fallback_models or _said(policy.fallbacks, targets[0])
+        names = request.fallback_models
+        if names is None:
+            names = _said(policy.fallbacks, targets[0])
         context = request.context_fallback
         if context is None:
             context = _said(policy.context_fallbacks, targets[0])

@@ -24,7 +24,12 @@ _COLUMNS = Columns(
     ("backend", "model", "endpoint"), ("first token", "latency", "wire", "result"), right=2
 )
 _PROMPT = [{"role": "user", "content": "Say OK."}]
-_PARAMS: ChatParams = {"max_tokens": 16, "max_retries": 0, "fallback_models": ()}
+_PARAMS: ChatParams = {
+    "max_tokens": 16,
+    "max_retries": 0,
+    "fallback_models": (),
+    "context_fallback": False,
+}
 
 
 @dataclass(frozen=True, slots=True)

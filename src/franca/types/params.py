@@ -62,8 +62,8 @@ class ChatParams(TypedDict, total=False):
         max_retries: tries after the first. retry_delay: seconds, of the first wait between tries;
             each further one is twice as long, all are drawn at random up to that.
         fallback_models: where the call goes when the model's own endpoints fail: names of models
-            of the same backend, or `backend/model`. context_fallback: the same for a prompt that
-            is too long for the model; True takes the fallback models.
+            of the same backend, or `backend/model`; () is nowhere. context_fallback: the same for a
+            prompt that is too long for the model; True takes the fallback models.
         affinity_key: a conversation's name: its calls go to the same endpoint while that is well,
             whose prompt cache knows them. `prompt_cache_key` is taken where this is not given.
         extra_body, extra_headers, extra_query: added last, as they are.

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from typer.main import get_command
 
 from franca.cli.app import app
-from franca.testing import Simulator, error, text_reply
+from franca.testing import Answer, Received, Simulator, error, text_reply
 from franca.version import __version__
 
 KEY = "a-key-that-nobody-may-see"
@@ -74,7 +75,27 @@ def test_completion(franca: Run) -> None:
     assert completed("franca set") == ["settings"]
     assert completed("franca settings ") == ["check", "show", "schema", "init"]
     assert completed("franca ask --backend open") == ["openai", "openrouter"]
-    assert "complete" in franca("--show-completion", "bash").stdout
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
+def test_completion_in_a_shell(tmp_path: Path) -> None:
+    (tmp_path / "franca").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m franca "$@"\n')
+    (tmp_path / "franca").chmod(0o755)
+    script = """
+        eval "$(franca --show-completion)"
+        COMP_WORDS=(franca settings i) COMP_CWORD=2 COMP_LINE="franca settings i" COMP_POINT=17
+        $(complete -p franca | sed 's/.*-F \\([^ ]*\\).*/\\1/') franca
+        echo "${COMPREPLY[@]}"
+        :
+    """
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": path},
+    )
+    assert done.stdout.split() == ["init"], done.stderr
 
 
 def test_the_version_is_the_projects(franca: Run) -> None:
@@ -220,6 +241,17 @@ def test_check_says_which_fails_and_keeps_the_key(franca: Run, settings_file: Wr
     assert first["error"].startswith("AuthenticationError")
     assert second["latency"] >= second["first_token"] > 0
     assert KEY not in done.stdout + done.stderr
+
+
+def test_check_asks_nobody_else(franca: Run, settings_file: Write) -> None:
+    def fails(received: Received) -> Answer:
+        return error(500) if received.body["model"] == "m" else text_reply("OK")
+
+    with Simulator(default=fails) as sim:
+        path = settings_file(sim.url, models=("m", "n"), franca={"fallbacks": {"m": ["n"]}})
+        done = franca("check", "--settings", str(path), "--model", "m", "--json")
+        assert [received.body["model"] for received in sim.requests] == ["m", "m"]  # one try each
+    assert [one["ok"] for one in json.loads(done.stdout)] == [False, False]
 
 
 def test_check_of_what_nobody_listens_to(franca: Run, settings_file: Write) -> None:
