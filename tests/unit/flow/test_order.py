@@ -172,8 +172,8 @@ def test_streams_are_compared_by_their_first_event() -> None:
     assert world.ask([one, other], request(stream=True)).target.endpoint_id == "b"
 
 
-def priced(name: str, price: str | None, **more: Any) -> Target:
-    section = {"m": {"currency": "USD", "input": price, "output": price}} if price else None
+def priced(name: str, price: str | None, currency: str = "USD", **more: Any) -> Target:
+    section = {"m": {"currency": currency, "input": price, "output": price}} if price else None
     prices = read_prices(section, "franca.prices") if section else None
     return target(name, prices=prices, **more)
 
@@ -183,7 +183,14 @@ def test_cost() -> None:
     assert ordered(pool, "cost") == "bdac"
     cheap_but_later = [*pool, priced("e", "0.1", priority=2)]
     assert ordered(cheap_but_later, "cost") == "bdace"
-    assert isinstance(pool[0].kept["price"], Decimal)
+
+
+def test_cost_in_several_currencies() -> None:
+    rates = Policy(rates={"CNY": Decimal(7)})
+    pool = [priced("a", "3", "CNY", policy=rates), priced("b", "0.5", policy=rates)]
+    assert ordered(pool, "cost") == "ab"
+    unknown = [priced("c", "3", "CNY"), priced("d", "2", "CNY"), priced("e", "9")]
+    assert ordered(unknown, "cost") == "edc"
 
 
 def test_usage_takes_the_one_with_most_room() -> None:

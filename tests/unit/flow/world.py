@@ -118,7 +118,7 @@ class World:
             when, _, number, outcome = heappop(due)
             self.now = max(self.now, when)
             try:
-                effect = begun[number].send(outcome)
+                effect = _resumed(begun[number], outcome)
             except StopIteration as stop:
                 results[number] = stop.value
             except CallError as error:
@@ -171,7 +171,7 @@ class World:
                 self.closed.append(effect.handle)
                 return 0.0, None
             case Work():
-                return 0.0, effect.call()
+                return 0.0, _called(effect)
             case Reserve() | Settle() | Look():
                 return 0.0, effect.store.perform(effect)
         raise AssertionError(f"no such effect: {effect}")
@@ -200,6 +200,22 @@ class World:
             pieces = [HI, STOP] if answer.body == WHOLE else [answer.body]
             return Reply(200, {}, handle=iter(pieces))
         return answer
+
+
+@dataclass
+class _Raised:
+    error: Exception
+
+
+def _called(work: Work) -> Outcome:
+    try:
+        return work.call()
+    except Exception as error:
+        return _Raised(error)
+
+
+def _resumed(flow: Generator[Any, Outcome, Any], outcome: Outcome) -> Any:
+    return flow.throw(outcome.error) if isinstance(outcome, _Raised) else flow.send(outcome)
 
 
 def _server(given: Server) -> Callable[[Send], Answer]:
