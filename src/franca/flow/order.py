@@ -9,6 +9,7 @@ from hashlib import blake2b
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from franca.errors import SettingsError
 from franca.flow.effects import Effect
 from franca.flow.health import Health, health_of
 from franca.settings.policy import Strategy
@@ -18,7 +19,6 @@ from franca.types import ChatRequest
 if TYPE_CHECKING:
     from franca.limits.model import Standing
 
-_DEAR = Decimal("Infinity")
 _BLEND = (3000, 1000)  # tokens in and out at which endpoints' prices are compared
 
 
@@ -146,20 +146,26 @@ def _load(health: Health, stream: bool, now: float) -> float:
     return average.load(now) * (len(health.busy) + 1)
 
 
-def _price(target: Target) -> Decimal:
-    """What a call of usual size costs there, the most where that is not known."""
+def _price(target: Target) -> tuple[int, Decimal]:
+    """What a call of usual size costs there: in US dollars, after those in a currency whose rate is
+    not known, last what is not known at all."""
     if "price" not in target.kept:
-        from franca.tokens.prices import estimate_cost
-
-        cost = estimate_cost(
-            *_BLEND,
-            target.model_id,
-            target.backend,
-            prices=target.prices,
-            region=target.endpoint.region,
-        )
-        target.kept["price"] = _DEAR if cost is None else cost.amount
+        target.kept["price"] = _priced(target)
     return target.kept["price"]
+
+
+def _priced(target: Target) -> tuple[int, Decimal]:
+    from franca.tokens.prices import estimate_cost, total
+
+    model, region = target.model_id, target.endpoint.region
+    cost = estimate_cost(*_BLEND, model, target.backend, prices=target.prices, region=region)
+    if cost is None:
+        return 2, Decimal(0)
+    try:
+        dollars = total([cost], "USD", target.policy.rates)
+    except SettingsError:
+        return 1, cost.amount
+    return (2, Decimal(0)) if dollars is None else (0, dollars.amount)
 
 
 def _rooms(tier: list[Target]) -> Generator[Effect, Any, list[float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -43,6 +44,7 @@ class Policy:
         max_ejection: the share of a tier's endpoints that may be out.
         fallbacks: by model (`backend/model`, or the model's name alone), where its calls go when
             its own endpoints fail. context_fallbacks: the same where the prompt is too long.
+        rates: how much of a currency a US dollar buys, for comparing prices.
     """
 
     max_retries: int = 3
@@ -66,6 +68,9 @@ class Policy:
     context_fallbacks: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: MappingProxyType({}), compare=False
     )
+    rates: Mapping[str, Decimal] = field(
+        default_factory=lambda: MappingProxyType({}), compare=False
+    )
 
 
 DEFAULT = Policy()
@@ -81,4 +86,6 @@ def policy_of(section: FrancaSettings | None) -> Policy:
     for name in ("fallbacks", "context_fallbacks"):
         if models := getattr(section, name):
             said[name] = MappingProxyType({m: tuple(to) for m, to in models.items()})
+    if section.rates:
+        said["rates"] = MappingProxyType(section.rates)
     return Policy(**said) if said else DEFAULT
