@@ -74,7 +74,8 @@ def litellm_facts(entry: Mapping[str, Any]) -> Facts:
         "output_modalities": entry.get("supported_output_modalities"),
         "reasoning": entry.get("supports_reasoning"),
         "reasoning_efforts": _efforts(entry),
-        "thinking": "anthropic_adaptive" if entry.get("supports_adaptive_thinking") else None,
+        "thinking": _adaptive(entry),
+        "quirks": _quirks(entry),
         "deprecated": entry.get("deprecation_date"),
     }
     return {name: value for name, value in said.items() if value is not None}
@@ -86,6 +87,19 @@ def _modalities(entry: Mapping[str, Any]) -> list[str] | None:
     flags = {"image": "vision", "audio": "audio_input", "video": "video_input", "pdf": "pdf_input"}
     given = [kind for kind, flag in flags.items() if entry.get(f"supports_{flag}")]
     return list(dict.fromkeys(["text", *given, *entry.get("supported_modalities", ())]))
+
+
+def _adaptive(entry: Mapping[str, Any]) -> str | None:
+    if not entry.get("supports_adaptive_thinking"):
+        return None
+    return "anthropic_always" if entry.get("thinking_always_on") else "anthropic_adaptive"
+
+
+def _quirks(entry: Mapping[str, Any]) -> Facts | None:
+    """Newer models of Anthropic take no sampling parameters but the defaults."""
+    refused = entry.get("supports_sampling_params") is False
+    theirs = entry.get("litellm_provider") == "anthropic"
+    return {"unsupported": ["temperature", "top_p", "top_k"]} if refused and theirs else None
 
 
 def _efforts(entry: Mapping[str, Any]) -> list[str] | None:

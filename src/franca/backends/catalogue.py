@@ -96,9 +96,12 @@ def find(backend: str, name: str) -> Model | None:
 
 
 def _model(row: dict[str, Any]) -> Model:
-    quirks = tuple(sorted(row.pop("quirks", {}).items()))
-    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
-    return Model(**fields, quirks=quirks)
+    quirks = tuple(sorted(_hashable(row.pop("quirks", {})).items()))
+    return Model(**_hashable(row), quirks=quirks)
+
+
+def _hashable(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
 
 
 @cache

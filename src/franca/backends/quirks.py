@@ -16,6 +16,8 @@ ThinkingForm = Literal[
     "thinking_config",  # Gemini: {"extra_body": {"google": {"thinking_config": …}}}
     "anthropic",  # {"thinking": {"type": "enabled", "budget_tokens": n}}, output_config.effort
     "anthropic_adaptive",  # the models that think as long as they see fit: {"type": "adaptive"}
+    "anthropic_between",  # the same; off is {"type": "between_tools"}
+    "anthropic_always",  # the same; off is refused
 ]
 
 

@@ -48,6 +48,17 @@ def test_litellm_says_only_what_it_says() -> None:
     assert script.litellm_facts({"supports_vision": False})["input_modalities"] == ["text"]
 
 
+def test_what_litellm_says_of_claude() -> None:
+    entry = {"litellm_provider": "anthropic", "supports_adaptive_thinking": True}
+    assert script.litellm_facts(entry) == {"thinking": "anthropic_adaptive"}
+    entry |= {"thinking_always_on": True, "supports_sampling_params": False}
+    assert script.litellm_facts(entry) == {
+        "thinking": "anthropic_always",
+        "quirks": {"unsupported": ["temperature", "top_p", "top_k"]},
+    }
+    assert "quirks" not in script.litellm_facts(entry | {"litellm_provider": "openai"})
+
+
 @pytest.mark.parametrize(
     ("entry", "efforts"),
     [

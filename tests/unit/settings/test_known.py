@@ -79,6 +79,8 @@ def test_the_vendors_name_goes_before_the_settings() -> None:
     [
         ("anthropic", "claude-opus-4-8", "anthropic_adaptive"),
         ("anthropic", "claude-haiku-4-5", "anthropic"),
+        ("anthropic", "claude-opus-5-5", "anthropic_always"),
+        ("anthropic", "anthropic.claude-sonnet-5-5", "anthropic_between"),
         ("openai", "gpt-4o", "never"),
         ("stepfun", "step-3.7-flash", "reasoning_effort"),
         ("stepfun", "step-3.5-flash", "none"),
@@ -101,6 +103,14 @@ def test_schemas() -> None:
 def test_an_older_claude_takes_no_system_message_among_the_others() -> None:
     assert not one("anthropic", "claude-opus-4-7").quirks.inline_system
     assert one("anthropic", "claude-opus-4-8").quirks.inline_system
+
+
+def test_a_newer_claude_takes_no_sampling_parameters() -> None:
+    sampling = ("temperature", "top_p", "top_k")
+    assert one("anthropic", "claude-opus-4-8").quirks.unsupported == sampling
+    assert one("anthropic", "claude-sonnet-4-6").quirks.unsupported == ()
+    said = {"capabilities": {"unsupported": []}}
+    assert one("anthropic", "claude-opus-4-8", **said).quirks.unsupported == ()
 
 
 def test_quirks_are_of_the_backends_own_wire() -> None:

@@ -194,6 +194,25 @@ def test_models_that_think_as_they_see_fit() -> None:
     assert body(on=adaptive, reasoning_effort="none")["thinking"] == {"type": "disabled"}
 
 
+@pytest.mark.parametrize("off", [{"thinking": False}, {"reasoning_effort": "none"}])
+def test_thought_that_cannot_be_switched_off(off: dict[str, Any]) -> None:
+    between = target(quirks={"thinking": "anthropic_between"})
+    assert body(on=between, **off)["thinking"] == {"type": "between_tools"}
+    always = target(quirks={"thinking": "anthropic_always"})
+    with pytest.raises(InvalidRequestError, match="does not take"):
+        body(on=always, **off)
+    for model in (between, always):
+        assert body(on=model, thinking="low")["thinking"] == {"type": "adaptive"}
+
+
+def test_sampling_parameters_where_only_the_defaults_are_taken() -> None:
+    fixed = target(quirks={"unsupported": ("temperature", "top_p", "top_k")})
+    assert body(on=fixed, temperature=1, top_p=1.0) == body(on=fixed)
+    for given in ({"temperature": 0}, {"top_p": 0.5}, {"top_k": 3}):
+        with pytest.raises(InvalidRequestError, match="does not take"):
+            body(on=fixed, **given)
+
+
 def test_system() -> None:
     cached = TextPart("b", extra={"cache_control": {"type": "ephemeral"}})
 

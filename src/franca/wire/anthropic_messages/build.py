@@ -28,6 +28,16 @@ _BUDGETS = {
     "max": 65536,
 }
 _EFFORTS = {"minimal": "low"}
+_ADAPTIVE = ("anthropic_adaptive", "anthropic_between", "anthropic_always")
+_OFF: dict[str, JSON | None] = {
+    "none": None,
+    "never": {},
+    "anthropic": {"thinking": {"type": "disabled"}},
+    "anthropic_adaptive": {"thinking": {"type": "disabled"}},
+    "anthropic_between": {"thinking": {"type": "between_tools"}},
+    "anthropic_always": None,
+}
+"""Thinking switched off; None where it cannot be."""
 _TIERS = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 _SHARED = ("metadata", "output_config")
 """Fields of the body that several parameters write to."""
@@ -40,6 +50,8 @@ _NEUTRAL: dict[str, Any] = {
     "logit_bias": {},
     "modalities": ["text"],
     "store": False,
+    "temperature": 1,
+    "top_p": 1,
 }
 """Values that ask for what the wire does anyway."""
 
@@ -60,7 +72,7 @@ def build(request: ChatRequest, target: Target) -> JSON:
         _put(name, value, body, request, target)
     body = _builtin(body, request, target)
     _parallel(body, request)
-    if target.quirks.thinking == "anthropic_adaptive" and request.params.get("reasoning_effort"):
+    if target.quirks.thinking in _ADAPTIVE and request.params.get("reasoning_effort"):
         body.setdefault("thinking", {"type": "adaptive"})  # those models' effort starts no thought
     _limits(body, request, target)
     if request.stream:
@@ -162,10 +174,10 @@ def _response_format(form: Mapping[str, Any], target: Target) -> JSON | None:
 
 
 def _reasoning_effort(effort: str, target: Target) -> JSON | None:
-    if target.quirks.thinking in ("none", "never"):
-        return {} if target.quirks.thinking == "never" and effort == "none" else None
     if effort == "none":
-        return {"thinking": {"type": "disabled"}}
+        return _OFF.get(target.quirks.thinking, _OFF["anthropic"])
+    if target.quirks.thinking in ("none", "never"):
+        return None
     return {"output_config": {"effort": _EFFORTS.get(effort, effort)}}
 
 
@@ -174,12 +186,11 @@ def _thinking(thinking: Any, target: Target) -> JSON | None:
     as long as it sees fit, the effort."""
     if isinstance(thinking, Mapping):
         return {"thinking": dict(thinking)}
-    off = thinking is False or thinking == "none"
+    if thinking is False or thinking == "none":
+        return _OFF.get(target.quirks.thinking, _OFF["anthropic"])
     if target.quirks.thinking in ("none", "never"):
-        return {} if target.quirks.thinking == "never" and off else None
-    if off:
-        return {"thinking": {"type": "disabled"}}
-    if target.quirks.thinking != "anthropic_adaptive":
+        return None
+    if target.quirks.thinking not in _ADAPTIVE:
         budget = _BUDGETS.get(thinking, _BUDGETS["medium"])
         return {"thinking": {"type": "enabled", "budget_tokens": budget}}
     adaptive: JSON = {"thinking": {"type": "adaptive"}}
