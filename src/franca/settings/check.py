@@ -6,6 +6,7 @@ are told together with those of the types.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -200,6 +201,76 @@ def _token_server(document: Mapping[str, Any], found: Findings) -> None:
         found.problems.append("token_server.url: expected http:// or https:// and a host")
 
 
+def _serves(backend: str, model: str, backends: Mapping[str, Any]) -> bool:
+    """Whether a backend has the model, or takes whatever it is asked for."""
+    row = BACKENDS[BackendType(backend)]
+    if backend not in backends:
+        return not row.key or bool(os.environ.get(row.key))
+    models = backends[backend].get("models")
+    if isinstance(models, Mapping) and model in models:
+        return not _is_off(models[model])
+    return isinstance(backends[backend].get("default_endpoint"), str)
+
+
+def _named(name: str) -> tuple[str | None, str]:
+    """(backend, model) of `backend/model`; (None, name) where the first part is no backend."""
+    backend, _, model = name.partition("/")
+    return (backend.lower(), model) if model and backend.lower() in BACKENDS else (None, name)
+
+
+def _homes(name: str, backends: Mapping[str, Any]) -> list[str]:
+    """The backends whose model a key of the section means; none where that cannot be told."""
+    backend, model = _named(name)
+    whole = [b for b in backends if name in dict(_items(backends[b], "models"))]
+    if backend is None:
+        return whole
+    return whole + ([backend] if _serves(backend, model, backends) else [])
+
+
+def _lost(name: str, homes: list[str], backends: Mapping[str, Any]) -> str | None:
+    """What is wrong with a model that calls of models of `homes` are to go to."""
+    backend, model = _named(name)
+    away = [home for home in homes if not _serves(home, name, backends)]
+    if not away and (homes or backend is None):
+        return None
+    where = backend or away[0]
+    if backend is not None and _serves(backend, model, backends):
+        return None
+    if where not in backends:
+        key = BACKENDS[BackendType(where)].key
+        return f"expected a model, and {where} is not in the settings, nor {key} in the environment"
+    full = [f"{b}/{m}" for b in backends for m in _on(b, backends)]
+    same = [other for other in full if _named(other)[1] == name]
+    known = full + [m for home in homes for m in _on(home, backends)] if backend else []
+    hint = f"; did you mean {same[0]!r}?" if same else nearest(name, known or _on(where, backends))
+    return f"expected a model, and {where} has no {model!r}{hint}"
+
+
+def _on(backend: str, backends: Mapping[str, Any]) -> list[str]:
+    return [name for name, model in _items(backends.get(backend), "models") if not _is_off(model)]
+
+
+def _fallbacks(document: Mapping[str, Any], found: Findings) -> None:
+    """Every model that the sections name is one that a call could go to."""
+    backends = {n: b for n, b in _items(document, "backends") if n in BACKEND_NAMES}
+    known = [name for b in backends for m in _on(b, backends) for name in (m, f"{b}/{m}")]
+    # a name alone may be a model of any backend that takes what is not listed
+    anything = any(b.get("default_endpoint") for b in backends.values()) or any(
+        row.key and os.environ.get(row.key) for b, row in BACKENDS.items() if b not in backends
+    )
+    for section in ("fallbacks", "context_fallbacks"):
+        models = document.get("franca")
+        models = models.get(section) if isinstance(models, Mapping) else None
+        for name, to in models.items() if isinstance(models, Mapping) else ():
+            homes, steps = _homes(str(name), backends), ("franca", section, str(name))
+            if not homes and (_named(str(name))[0] is not None or not anything):
+                line = f"expected a model, and there is no {str(name)!r}{nearest(name, known)}"
+                found.problems.append(f"{place(steps)}: {line}")
+            for i, other in enumerate([to] if isinstance(to, str) else _list({"to": to}, "to")):
+                if isinstance(other, str) and (lost := _lost(other, homes, backends)):
+                    found.problems.append(f"{place((*steps, i))}: {lost}")
+
+
 def check(document: Mapping[str, Any]) -> Findings:
     """The problems and the oddities of a version 2 document, each with its place."""
     found = Findings()
@@ -214,4 +285,5 @@ def check(document: Mapping[str, Any]) -> Findings:
     _headers(document, found)
     _redis(document, found)
     _token_server(document, found)
+    _fallbacks(document, found)
     return found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from franca.backends import BACKENDS
 from franca.errors import SettingsError
 from franca.settings.build import Builder, for_model, implicit_endpoint, make_target
+from franca.settings.policy import DEFAULT, Policy, policy_of
 from franca.settings.problems import nearest, place
 from franca.settings.target import Target
 from franca.types import BackendType
@@ -33,6 +34,7 @@ class Snapshot:
         document: the validated document, None where nothing was loaded.
         raw: the document as it was given, references unresolved.
         source: the file, or what else it came from.
+        policy: how calls are tried again and spread.
     """
 
     targets: Table = field(default_factory=dict)
@@ -41,6 +43,7 @@ class Snapshot:
     document: Document | None = field(default=None, repr=False)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
     source: str | None = None
+    policy: Policy = DEFAULT
     _made: dict[tuple[str, str], tuple[Target, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -71,7 +74,7 @@ class Snapshot:
         endpoint = None if name in self.models else implicit_endpoint(row)
         if endpoint is None:
             raise SettingsError([self._missing(name, wanted, row.key)], self.source)
-        return (make_target(name, wanted, wanted, endpoint),)
+        return (make_target(name, wanted, wanted, endpoint, policy=self.policy),)
 
     def _patterned(self, backend: str, model: str) -> tuple[Target, ...]:
         """The default endpoint's targets for a model, made once: a call asks for them anew."""
@@ -129,4 +132,5 @@ def snapshot_of(document: Document, raw: Mapping[str, Any], source: str | None) 
         document,
         raw,
         source,
+        policy_of(document.franca),
     )
