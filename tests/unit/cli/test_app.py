@@ -150,6 +150,7 @@ def test_ctrl_c_while_it_waits(terminal: Any, settings_file: Write, name: str) -
         waiting = terminal(name, "--settings", str(settings_file(sim.url)))
         while not sim.count:
             assert waiting.process.poll() is None
+            time.sleep(0.02)
         waiting.type("\x03")
         assert waiting.end() == 130
     assert "Traceback" not in waiting.shown

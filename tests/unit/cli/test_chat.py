@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -136,6 +138,7 @@ def test_ctrl_c_before_anything_came(terminal: Any, env: dict[str, str], sim: Si
     chat.type("first\n")
     while not arrived:
         assert chat.process.poll() is None
+        time.sleep(0.02)
     chat.type("\x03")
     chat.see("(stopped; the question is not kept)")
     chat.see("> ")
@@ -173,8 +176,6 @@ def test_the_terminal_remembers_what_was_typed(
 def test_sigint_where_nobody_is_at_the_terminal(
     env: dict[str, str], sim: Simulator, franca: Run
 ) -> None:
-    import sys
-
     sim.script(HANGS)
     command = [sys.executable, "-m", "franca", "chat"]
     pipe = subprocess.PIPE
