@@ -24,6 +24,8 @@ from franca.testing import Answer, Received, Simulator, error, rate_limited
 from franca.types import ChatCompletion
 
 RETRIES = 2
+CALL = "x-test-id"
+"""The header that names a call; as npm's aimock has it."""
 TEXT = "four words of text"
 WIRES = {"openai-chat": ("local", "/v1"), "anthropic-messages": ("anthropic", "")}
 _HTML = {"content-type": "text/html"}
@@ -178,9 +180,7 @@ class Scene:
     def __exit__(self, *exc: object) -> None:
         self.simulator.stop()
 
-    def play(
-        self, jobs: Sequence[tuple[Way, Script, Mapping[str, Any]]], **policy: Any
-    ) -> list[Seen]:
+    def play(self, jobs: Sequence[tuple[Way, Any, Mapping[str, Any]]], **policy: Any) -> list[Seen]:
         """Make the calls, all at once; each has endpoints of its own.
 
         Args:
@@ -194,28 +194,32 @@ class Scene:
         return [next(results[job[0].is_async]) for job in jobs]
 
     def _answer(self, received: Received) -> Answer:
-        name = received.headers["x-call"]
+        name = received.headers[CALL]
         asked = self._asked[name]
         asked.append(received)
         return self._scripts[name](received, len(asked) - 1)
 
-    def _made(self, way: Way, script: Script, policy: Any) -> tuple[str, Settings, Seen]:
+    def begin(self, way: Way, script: Any, policy: Any) -> tuple[str, Settings, Seen]:
+        """A call's name, its settings, and where what it sees goes."""
         name, seen = f"c{next(_numbers)}", Seen()
         self._scripts[name], self._asked[name] = script, seen.requests
-        settings = _settings(way, f"{self.simulator.url}/{name}", policy)
-        return name, settings, seen
+        return name, place(way, name, f"{self.simulator.url}/{name}/", policy), seen
+
+    def prompt(self, name: str) -> str:
+        """What a call asks."""
+        return "x"
 
     def _call(self, http: Any, policy: Any, way: Way, script: Script, params: Any) -> Seen:
-        name, settings, seen = self._made(way, script, policy)
+        name, settings, seen = self.begin(way, script, policy)
         options = _options(name, params)
         backend = WIRES[way.wire][0]
         with create_chat_client(backend, "m", settings=settings, http_client=http) as client:
             try:
                 if not way.stream:
-                    seen.result = client.create_completion("x", **options)
+                    seen.result = client.create_completion(self.prompt(name), **options)
                     seen.text = seen.result.content or ""
                     return seen
-                stream = client.create_stream("x", **options)
+                stream = client.create_stream(self.prompt(name), **options)
                 for delta in stream:
                     seen.text += delta.content or ""
                 seen.result = stream.result()
@@ -228,17 +232,17 @@ class Scene:
             return await asyncio.gather(*(self._acall(http, policy, *job) for job in jobs))
 
     async def _acall(self, http: Any, policy: Any, way: Way, script: Script, params: Any) -> Seen:
-        name, settings, seen = self._made(way, script, policy)
+        name, settings, seen = self.begin(way, script, policy)
         options = _options(name, params)
         backend = WIRES[way.wire][0]
         client = create_async_chat_client(backend, "m", settings=settings, http_client=http)
         async with client:
             try:
                 if not way.stream:
-                    seen.result = await client.create_completion("x", **options)
+                    seen.result = await client.create_completion(self.prompt(name), **options)
                     seen.text = seen.result.content or ""
                     return seen
-                stream = client.create_stream("x", **options)
+                stream = client.create_stream(self.prompt(name), **options)
                 async for delta in stream:
                     seen.text += delta.content or ""
                 seen.result = await stream.result()
@@ -248,15 +252,26 @@ class Scene:
 
 
 def _options(name: str, params: Mapping[str, Any]) -> Any:
-    return {"max_tokens": 100, "extra_headers": {"x-call": name}, **params}
+    return {"max_tokens": 100, "extra_headers": {CALL: name}, **params}
 
 
-def _settings(way: Way, url: str, policy: Mapping[str, Any]) -> Settings:
+def place(way: Way, name: str, url: str, policy: Mapping[str, Any]) -> Settings:
+    """The settings for a call: endpoints of its own, which share no other's health.
+
+    Args:
+        url: with a `/` at its end each endpoint has a path there.
+    """
     backend, suffix = WIRES[way.wire]
     kind = {"anthropic-messages": "anthropic", "openai-chat": "openai"}[way.wire]
     ids = [f"e{number}" for number in range(way.endpoints)]
     endpoints = [
-        {"id": i, "api_base": f"{url}/{i}{suffix}", "api_key": "k", "endpoint_type": kind}
+        {
+            "id": i,
+            "api_base": f"{url}{i if url.endswith('/') else ''}{suffix}",
+            "api_key": f"{name}-{i}",
+            "endpoint_type": kind,
+            "headers": {"x-endpoint": i},
+        }
         for i in ids
     ]
     retry = {"max_retries": RETRIES, "retry_delay": 0.001, **policy.get("retry", {})}
