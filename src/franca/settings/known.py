@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from franca.backends import ANTHROPIC_MESSAGES, BACKENDS, QUIRK_NAMES, Quirks
+from franca.backends import BACKENDS, QUIRK_NAMES, Quirks
 from franca.backends.catalogue import Model, find
 from franca.settings.target import Target
 from franca.settings.wires import quirks_of
@@ -37,31 +37,19 @@ def known(backend: str, wire: str, model_id: str, model: str) -> tuple[Quirks, M
         return quirks, dict.fromkeys(_FACTS)
     if wire == row.wire:  # what differs is known of the backend's own wire
         quirks = quirks.merge(**entry.changes())
-    return quirks, _facts(entry, wire)
+    return quirks, _facts(entry)
 
 
-def _facts(entry: Model, wire: str) -> dict[str, Any]:
+def _facts(entry: Model) -> dict[str, Any]:
     kinds, form = entry.input_modalities, entry.structured_output
     values = (
         entry.context_length,
-        _most(entry, wire),
+        entry.max_output_tokens,
         None if kinds is None else "image" in kinds,
         entry.tools,
         None if form is None else form != "none",
     )
     return dict(zip(_FACTS, values, strict=True))
-
-
-def _most(entry: Model, wire: str) -> int | None:
-    """The most tokens of an answer.
-
-    Anthropic's wire sends it where the caller names none, and the vendors take it off the context:
-    one that leaves less than half of it to the prompt is not sent.
-    """
-    most, context = entry.max_output_tokens, entry.context_length
-    if wire == ANTHROPIC_MESSAGES and most and context and 2 * most > context:
-        return None
-    return most
 
 
 def said(target: Target) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from franca.backends import OPENAI_CHAT, Quirks
+from franca.backends import ANTHROPIC_MESSAGES, OPENAI_CHAT, Quirks
 from franca.settings.policy import DEFAULT, Policy
 from franca.types import EndpointType
 
@@ -115,6 +115,9 @@ class Counting:
     lease: float = 30.0
 
 
+_SHARE = 8  # one part in so many of the context
+
+
 @dataclass(slots=True, frozen=True)
 class Target:
     """One endpoint for one model.
@@ -161,3 +164,14 @@ class Target:
     @property
     def endpoint_id(self) -> str:
         return self.endpoint.id
+
+    @property
+    def answer_room(self) -> int | None:
+        """The tokens for an answer whose length nobody named: an eighth of the context, at most
+        `max_output_tokens`, or what a wire that must name a length sends; None where nothing is
+        known."""
+        most = self.max_output_tokens
+        if most is None and self.wire == ANTHROPIC_MESSAGES:
+            most = self.quirks.default_max_tokens
+        share = (self.context_length or 0) // _SHARE
+        return min(share, most) if share and most else share or most

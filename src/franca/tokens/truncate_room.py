@@ -6,14 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from franca.backends import ANTHROPIC_MESSAGES
 from franca.settings.target import Target
 from franca.tokens.truncate_sizes import surely_fits
 from franca.types import ChatRequest
 from franca.wire import encode
 
-SHARE = 8
-"""One part in so many of the context is left for an answer whose length nobody named."""
 _AROUND = 1000
 """Tokens at most that vendors add to a prompt: around the tools, for thinking, for a schema."""
 
@@ -28,15 +25,12 @@ def near_limit(request: ChatRequest, target: Target) -> bool:
 
 
 def answer_room(target: Target, params: Mapping[str, Any]) -> int:
-    """The tokens to leave for the answer: `max_tokens`, else what the wire is going to send in its
-    place, else an eighth of the context, at most `max_output_tokens`."""
-    given, most = params.get("max_tokens"), target.max_output_tokens
+    """The tokens to leave for the answer: `max_tokens`, else as `Target.answer_room`, which is what
+    Anthropic's wire sends in its place."""
+    given = params.get("max_tokens")
     if isinstance(given, int) and given > 0:
         return given
-    if target.wire == ANTHROPIC_MESSAGES:
-        return most or target.quirks.default_max_tokens
-    share = (target.context_length or 0) // SHARE
-    return min(share, most) if most else share
+    return target.answer_room or 0
 
 
 def most_around(params: Mapping[str, Any]) -> int:

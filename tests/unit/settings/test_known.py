@@ -120,11 +120,13 @@ def test_quirks_are_of_the_backends_own_wire() -> None:
 
 
 def test_an_answer_leaves_room_for_the_prompt() -> None:
-    """Anthropic's wire sends the most where the caller names none."""
-    kimi = {"endpoint": {"endpoint_type": "anthropic"}}
-    assert one("moonshot", "kimi-k2.6", **kimi).max_output_tokens is None
-    assert one("moonshot", "kimi-k2.6").max_output_tokens == 262_144
-    assert one("anthropic", "claude-haiku-4-5").max_output_tokens == 64_000
+    """Anthropic's wire sends it where the caller names no length."""
+    place = one("moonshot", "kimi-k2.6", endpoint={"endpoint_type": "anthropic"})
+    assert place.max_output_tokens == place.context_length == 262144
+    assert place.answer_room == 262144 // 8
+    short = one("anthropic", "claude-sonnet-4-5", max_output_tokens=900)
+    assert short.answer_room == 900
+
 
 
 def test_targets_without_settings() -> None:

@@ -132,8 +132,8 @@ def test_the_error_says_where() -> None:
         ({}, {}, 125),
         ({"max_output_tokens": 50}, {}, 50),
         ({"max_output_tokens": 500}, {}, 125),
-        ({"wire": ANTHROPIC_MESSAGES, "max_output_tokens": 500}, {}, 500),
-        ({"wire": ANTHROPIC_MESSAGES, "quirks": Quirks(default_max_tokens=300)}, {}, 300),
+        ({"wire": ANTHROPIC_MESSAGES, "max_output_tokens": 500}, {}, 125),
+        ({"wire": ANTHROPIC_MESSAGES, "quirks": Quirks(default_max_tokens=30)}, {}, 30),
         ({"wire": ANTHROPIC_MESSAGES}, {"max_tokens": 9}, 9),
     ],
 )

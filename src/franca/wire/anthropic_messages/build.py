@@ -114,8 +114,9 @@ def _limits(body: JSON, request: ChatRequest, target: Target) -> None:
         raise invalid(f"max_tokens is {given}: it must be at least 1", target)
     thinking = body.get("thinking")
     budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
-    most = given or target.max_output_tokens
-    body["max_tokens"] = most or target.quirks.default_max_tokens + (budget or 0)
+    room = target.answer_room or target.quirks.default_max_tokens
+    most = given or (room if target.max_output_tokens else None)
+    body["max_tokens"] = most or room + (budget or 0)
     asked = request.params.get("thinking")
     if budget is None or most is None or isinstance(asked, Mapping):
         return
