@@ -168,7 +168,7 @@ def _next(run: Run, left: list[Target], fresh: list[Target], tries: int) -> Flow
     attempt, until = max(tries, 1), now + most if new or tries <= run.max_retries else now
     while True:
         now = run.now()
-        due = [t for t in new or well if health_of(t).held - now <= most]
+        due = [t for t in new or _others(run, well) if health_of(t).held - now <= most]
         crowded = now < until and any(health_of(t).retries for t in due)
         if attempt > run.max_retries and not crowded:
             return []
@@ -179,6 +179,12 @@ def _next(run: Run, left: list[Target], fresh: list[Target], tries: int) -> Flow
         if paid := [t for t in due if run.payable(t)]:
             return paid
         attempt += 1
+
+
+def _others(run: Run, well: list[Target]) -> list[Target]:
+    """Those that may be tried now and have not failed last, where there are any."""
+    now = run.now()
+    return [t for t in well if t is not run.last and health_of(t).held <= now] or well
 
 
 def _waited(run: Run, due: list[Target], attempt: int) -> Flow[bool]:

@@ -63,13 +63,14 @@ class Run:
     Attributes:
         deadline: when it must be over, None for whenever.
         errors: what its tries met, oldest first.
-        tries: how many there were. tried: the endpoints' ids. wait: seconds before the next.
+        tries: how many there were. tried: the endpoints' ids. last: where it was last sent.
+        wait: seconds before the next.
         free: whether the next is outside the budgets of endpoints that are not out: the vendor has
             named its time, or has refused the key.
     """
 
-    __slots__ = ("conduct", "deadline", "delay", "errors", "free", "max_retries", "now", "policy",
-                 "request", "tried", "tries", "wait", "watch")  # fmt: skip
+    __slots__ = ("conduct", "deadline", "delay", "errors", "free", "last", "max_retries", "now",
+                 "policy", "request", "tried", "tries", "wait", "watch")  # fmt: skip
 
     def __init__(self, request: ChatRequest, target: Target, conduct: Conduct) -> None:
         self.request, self.conduct, self.now = request, conduct, conduct.now
@@ -81,6 +82,7 @@ class Run:
         self.errors: list[CallError] = []
         self.tries, self.free, self.wait = 0, True, 0.0
         self.tried: set[str] = set()
+        self.last: Target | None = None
         self.watch = Watch(conduct.hooks, request, conduct.now) if conduct.hooks else None
 
     def left(self) -> float | None:
@@ -127,6 +129,7 @@ class Run:
         if self.errors:
             self._again(target, self.errors[-1])
         self.tried.add(target.endpoint_id)
+        self.last = target
         self.tell("on_request", target)
         if gratis:
             return False

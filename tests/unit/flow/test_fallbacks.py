@@ -88,7 +88,7 @@ def test_by_call_by_client_and_by_settings() -> None:
 def test_the_settings_name_a_model_alone_or_with_its_backend() -> None:
     whole = {"openai/gpt": "mini", "gpt": "anthropic/claude-x"}
     assert names(asked_of(settings_of(fallbacks=whole))[0]) == ["ab", "m"]
-    others = {"anthropic/gpt": "mini", "mini": "anthropic/claude-x"}
+    others = {"anthropic/claude-x": "openai/mini", "mini": "anthropic/claude-x"}
     assert names(asked_of(settings_of(fallbacks=others))[0]) == ["ab"]
 
 
