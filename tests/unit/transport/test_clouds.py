@@ -73,7 +73,9 @@ def sim() -> Iterator[Simulator]:
 
 
 def ask(endpoint: dict[str, Any], *, is_async: bool, stream: bool = False, **params: Any) -> Any:
-    """One call's result, whichever way it goes; `endpoint` lacks nothing but the model's id."""
+    """The result of a call of one try, whichever way it goes; `endpoint` lacks nothing but the
+    model's id."""
+    params.setdefault("max_retries", 0)
     backend = "anthropic" if str(endpoint.get("endpoint_type")).startswith("anthropic") else "local"
     endpoints = [{"model_id": "the-model", **endpoint}]
     if not is_async:
@@ -169,10 +171,10 @@ def test_bedrock_streams_in_aws_frames(is_async: bool, sim: Simulator) -> None:
 @pytest.mark.parametrize("name", CLOUDS)
 def test_errors_are_ours(name: str, stream: bool, is_async: bool, sim: Simulator) -> None:
     endpoint = {**CLOUDS[name][0], "api_base": sim.url}
-    sim.script(rate_limited("7"), error(401, f"no such key: {KEY}"))
+    sim.script(rate_limited("0.007"), error(401, f"no such key: {KEY}"))
     with pytest.raises(RateLimitError) as limited:
         ask(endpoint, is_async=is_async, stream=stream)
-    assert limited.value.retry_after == 7
+    assert limited.value.retry_after == 0.007
     assert limited.value.request_id
     with pytest.raises(AuthenticationError) as refused:
         ask(endpoint, is_async=is_async, stream=stream)
