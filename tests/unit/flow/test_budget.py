@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from world import Answer, World, ok, refused, request, target, targets
 
 from franca.errors import CallError, ConnectionError, TimeoutError
@@ -168,3 +170,40 @@ def test_one_try_is_one_request_in_an_outage() -> None:
     for _ in range(100):
         world.ask(one, request(max_retries=0))
     assert len(world.sent) == 100
+
+
+ANSWERS = st.sampled_from([ok(), *DOWN, refused(400), refused(429, retry_after="0.5")])
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.lists(ANSWERS, max_size=12), min_size=1, max_size=4),
+    st.sampled_from(STRATEGIES),
+    st.lists(st.floats(0, 3), min_size=1, max_size=20),
+    st.booleans(),
+    st.randoms(use_true_random=False),
+)
+def test_many_calls_at_once_leave_nothing_behind(
+    scripts: list[list[Answer]],
+    strategy: Strategy,
+    begins: list[float],
+    limited: bool,
+    draws: random.Random,
+) -> None:
+    """Each ends in an answer or an error; nothing is in flight then, and no permit is held."""
+    names = "abcd"[: len(scripts)]
+    servers = dict(zip(names, scripts, strict=True))
+    world = World(servers, took=0.3, chance=draws.random, strategy=strategy)
+    pool = targets(names)
+    if limited:
+        pool = [world.limited(name, rpm=30, concurrent_requests=2) for name in names]
+    results = world.burst([(world.now + begin, pool) for begin in begins], request(max_wait=20))
+    assert all(isinstance(each, ChatCompletion | CallError) for each in results)
+    assert len(world.sent) <= len(begins) * 4
+    for place in pool:
+        health = health_of(place)
+        assert not health.busy
+        assert health.retries == 0
+        assert health.reserve >= 0
+        if limited:
+            assert world.standing(place).busy == world.standing(place).waiting == 0
