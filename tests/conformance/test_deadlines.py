@@ -101,11 +101,11 @@ WORDS = pytest.mark.parametrize(
 )
 
 
+@WAYS
 @KINDS
 @WORDS
-def test_a_head_that_trickles(trickle: str, stream: bool, limit: Any) -> None:
-    """Of asyncio alone: the blocking HTTP client looks at no clock before the head is whole."""
-    _, failed = call(trickle, is_async=True, stream=stream, **limit)
+def test_a_head_that_trickles(trickle: str, is_async: bool, stream: bool, limit: Any) -> None:
+    _, failed = call(trickle, is_async=is_async, stream=stream, **limit)
     assert type(failed) is TimeoutError
 
 
@@ -138,6 +138,34 @@ def test_the_deadline_is_for_all_of_a_stream(sim: Simulator, is_async: bool, res
     assert isinstance(failed.__cause__, TimeoutError)
     assert text == failed.partial.content
     assert text.startswith("hello")
+
+
+@WAYS
+def test_a_stream_that_stops_late(sim: Simulator, is_async: bool) -> None:
+    """What is left of the deadline counts, not the whole of it anew."""
+    sim.default = Answer(sse=[HELLO] * 50, gap=GAP, cut_events=50, hang=True)
+    _, failed = call(sim.url, is_async=is_async, stream=True, deadline=3.0)
+    assert isinstance(failed, StreamInterrupted)
+
+
+@WAYS
+def test_the_first_event_has_no_more_time_for_all_that_may_be_silence(
+    sim: Simulator, is_async: bool
+) -> None:
+    sim.default = Answer(sse=COMMENTS[:1], cut_events=1, hang=True)
+    options: Any = {"timeout": LIMIT, "idle_timeout": 60.0, "max_retries": 0}
+    _, failed = call(sim.url, is_async=is_async, stream=True, **options)
+    assert type(failed) is TimeoutError
+
+
+def test_a_connection_that_was_opened_without_a_limit_keeps_to_one(sim: Simulator) -> None:
+    with create_chat_client("local", "m", settings=settings([sim.url])) as client:
+        client.create_completion("hi")
+        sim.script(Answer(text="word " * 200, **BYTES))
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            client.create_completion("hi", deadline=LIMIT)
+        assert time.monotonic() - began < LONG
 
 
 @WAYS

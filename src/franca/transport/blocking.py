@@ -13,6 +13,7 @@ from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Sen
 from franca.limits.drive import drive, perform
 from franca.settings.target import Endpoint, Target
 from franca.transport import links
+from franca.transport.clock import keep, limit, trace
 from franca.transport.failures import late, translate
 from franca.transport.link import Link, end_aside, frame, over, pieces, quiet
 
@@ -140,8 +141,12 @@ class BlockingTransport:
             request = link.request(send, link.key() if link.key else None)
             if not send.request.stream and send.deadline is None:
                 response = link.http.send(request)
+                keep(response.extensions.get("network_stream"))
                 return Reply(response.status_code, response.headers, response.content)
+            if send.deadline is not None:
+                request.extensions["trace"], limit.until = trace, send.deadline
             response = link.http.send(request, stream=True)
+            keep(response.extensions.get("network_stream"))
             if response.status_code >= 300 or not send.request.stream:
                 return Reply(response.status_code, response.headers, _whole(response, send))
             quiet(request, send)
@@ -152,8 +157,11 @@ class BlockingTransport:
             if (ours := translate(error, send.target)) is None:
                 raise
             return ours
+        finally:
+            limit.until = None
 
     def _read(self, handle: Handle, target: Target) -> bytes | CallError | None:
+        limit.until = handle.deadline
         try:
             chunk = next(handle.chunks, None)
             return late(target) if handle.deadline and chunk and over(handle.deadline) else chunk
@@ -161,6 +169,8 @@ class BlockingTransport:
             if (ours := translate(error, target)) is None:
                 raise
             return ours
+        finally:
+            limit.until = None
 
 
 def _whole(response: Any, send: Send) -> bytes:

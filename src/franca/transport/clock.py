@@ -1,0 +1,55 @@
+"""A blocking call's time, looked at before every read.
+
+An HTTP library's timeouts are of single reads: a reply that trickles is never late for them. What a
+thread may still take is kept here, and connections are made to keep to it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
+
+_OPENED = ("connect_tcp.complete", "connect_unix_socket.complete", "start_tls.complete")
+
+
+class _Limit(threading.local):
+    until: float | None = None
+
+
+limit = _Limit()
+"""Of each thread, when what it reads must have come; on the clock of `time.monotonic`."""
+
+
+def trace(name: str, info: dict[str, Any]) -> None:
+    """For a request's extension of that name: the connections that it opens keep to the limit."""
+    if name.endswith(_OPENED):
+        keep(info["return_value"])
+
+
+def keep(stream: Any) -> None:
+    """Have a connection's reads end at the limit of the thread that reads.
+
+    What is none, or cannot be changed, is passed over: the library's own timeouts hold for it.
+    """
+    kind = type(stream)
+    if hasattr(kind, "read") and not hasattr(kind, "limited"):
+        with suppress(TypeError):
+            stream.__class__ = _limited(kind)
+
+
+@lru_cache(maxsize=16)
+def _limited(kind: type[Any]) -> type[Any]:
+    """The same class, whose reads look at the limit."""
+
+    def read(self: Any, max_bytes: int, timeout: float | None = None) -> bytes:
+        if (until := limit.until) is not None:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("no answer in time")
+            timeout = left if timeout is None else min(timeout, left)
+        return kind.read(self, max_bytes, timeout)
+
+    return type(kind.__name__, (kind,), {"__slots__": (), "read": read, "limited": True})
