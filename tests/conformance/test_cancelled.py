@@ -23,12 +23,15 @@ from franca import (
     create_async_chat_client,
     create_chat_client,
 )
+from franca.errors import StreamInterrupted
 from franca.limits.model import Look, Standing
 from franca.limits.scopes import scope
+from franca.testing import Answer, Simulator
 
 STREAMS = {"memory": 500, "diskcache": 100}  # of each kind of client
 SLOW = ("-m", "franca.testing", "--reply-tokens", "30", "--gap", "0.002")
 LIMITS = {"concurrent_requests": 24, "rpm": 1_000_000, "tpm": 10**9}
+HELLO = 'data: {"choices":[{"index":0,"delta":{"content":"hello"}}]}\n\n'
 LONG = 30.0  # seconds to wait for what comes sooner
 needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts Linux's sockets")
 
@@ -162,3 +165,19 @@ def test_asyncio_streams_left_at_random(store: JSON) -> None:
 
     with servers(1, SLOW) as (server,):
         asyncio.run(scene(server, settings([server.url], limits=LIMITS, rate_limit=store)))
+
+
+def test_another_thread_may_close_what_one_reads() -> None:
+    endless = Answer(sse=[HELLO], cut_events=1, hang=True)
+    with Simulator(default=endless) as sim, ThreadPoolExecutor(1) as pool:
+        client = create_chat_client("local", "m", settings=settings([sim.url]))
+        stream = client.create_stream("hi")
+        assert next(stream).content == "hello"
+        reading = pool.submit(stream.result)
+        until(reading.running)
+        time.sleep(0.2)  # until it waits for more; where it does not yet, the close ends it too
+        stream.close()
+        with suppress(StreamInterrupted):
+            assert reading.result(LONG).content == "hello"
+        assert [health.busy for health in client.health()] == [0]
+        assert until(lambda: sim.connections == 0)

@@ -37,9 +37,16 @@ class ChatStream:
         return self._opened.reader.result()
 
     def close(self) -> None:
-        """Close the request. What has arrived stays available in `result()`."""
-        self._deltas.close()
-        self._opened.handle.close()
+        """Close the request. What has arrived stays available in `result()`.
+
+        Any thread may do so: one that is reading then has a `StreamInterrupted`.
+        """
+        try:
+            self._deltas.close()
+        except ValueError:  # another thread reads: it sees the connection end, and closes it
+            self._opened.handle.cut()
+        else:
+            self._opened.handle.close()
 
     def __enter__(self) -> Self:
         return self

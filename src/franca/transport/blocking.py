@@ -13,7 +13,7 @@ from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Sen
 from franca.limits.drive import drive, perform
 from franca.settings.target import Endpoint, Target
 from franca.transport import links
-from franca.transport.clock import keep, limit, trace
+from franca.transport.clock import cut, keep, limit, trace
 from franca.transport.failures import late, translate
 from franca.transport.link import Link, end_aside, frame, over, pieces, quiet
 
@@ -26,16 +26,26 @@ T = TypeVar("T")
 class Handle:
     """An open reply: its bytes as they come, and how to close it. Collected, it closes itself.
 
-    `end` is called once, at its end; `deadline` is when that must have come.
+    `end` is called once, at its end; `deadline` is when that must have come; `stream` is the
+    connection beneath, as the HTTP library has it.
     """
 
-    __slots__ = ("_close", "chunks", "deadline", "end")
+    __slots__ = ("_close", "_stream", "chunks", "deadline", "end")
 
     def __init__(
-        self, close: Callable[[], None], chunks: Iterator[bytes], deadline: float | None = None
+        self,
+        close: Callable[[], None],
+        chunks: Iterator[bytes],
+        deadline: float | None = None,
+        stream: Any = None,
     ) -> None:
         self._close, self.chunks, self.deadline = close, chunks, deadline
+        self._stream = stream
         self.end: Ending | None = None
+
+    def cut(self) -> None:
+        """End what another thread reads; it then closes the reply."""
+        cut(self._stream)
 
     def close(self) -> None:
         """Close the reply; settle its reservation, once."""
@@ -146,12 +156,13 @@ class BlockingTransport:
             if send.deadline is not None:
                 request.extensions["trace"], limit.until = trace, send.deadline
             response = link.http.send(request, stream=True)
-            keep(response.extensions.get("network_stream"))
+            beneath = response.extensions.get("network_stream")
+            keep(beneath)
             if response.status_code >= 300 or not send.request.stream:
                 return Reply(response.status_code, response.headers, _whole(response, send))
             quiet(request, send)
             chunks = iter(pieces(response, response.iter_bytes))
-            handle = Handle(response.close, chunks, send.deadline)
+            handle = Handle(response.close, chunks, send.deadline, beneath)
             return Reply(response.status_code, response.headers, handle=handle)
         except Exception as error:
             if (ours := translate(error, send.target)) is None:
@@ -194,5 +205,7 @@ def _post(link: Link, send: Send) -> Reply:
     answer = link.sdk.post(send.path, **link.post(send))
     if not send.request.stream:
         return Reply(200, {}, encode(answer))
-    handle = Handle(answer.close, (frame(event) for event in answer), send.deadline)
+    beneath = answer.response.extensions.get("network_stream")
+    keep(beneath)
+    handle = Handle(answer.close, (frame(event) for event in answer), send.deadline, beneath)
     return Reply(200, answer.response.headers, handle=handle)

@@ -6,6 +6,7 @@ thread may still take is kept here, and connections are made to keep to it.
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -38,6 +39,14 @@ def keep(stream: Any) -> None:
     if hasattr(kind, "read") and not hasattr(kind, "limited"):
         with suppress(TypeError):
             stream.__class__ = _limited(kind)
+
+
+def cut(stream: Any) -> None:
+    """End a connection's reads in whatever thread they are."""
+    sock = stream.get_extra_info("socket") if hasattr(stream, "get_extra_info") else None
+    if sock is not None:
+        with suppress(OSError):  # it has ended
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 @lru_cache(maxsize=16)
