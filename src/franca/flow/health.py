@@ -18,7 +18,7 @@ from franca.settings.target import Endpoint, Target
 
 _PARTS = 6  # of the window in which errors are counted
 _MEMORY = 10.0  # seconds in which an average of latency loses two thirds of its weight
-_MOST = 100.0  # retries that good calls can put by
+_MOST = 20.0  # retries that good calls can put by
 _SHARE = 0.2  # of a retry that a good call puts by, as the AWS SDKs have it
 _WORD = re.compile(r"\S{1,80}")
 

@@ -110,7 +110,7 @@ def test_a_retry_that_fails_does_not() -> None:
     assert health_of(one).reserve == 0
 
 
-def test_good_calls_save_a_fifth_each_up_to_a_hundred() -> None:
+def test_good_calls_save_a_fifth_each_up_to_twenty() -> None:
     world = World()
     one = target("a", Policy(budget=0))
     for _ in range(30):
@@ -118,7 +118,7 @@ def test_good_calls_save_a_fifth_each_up_to_a_hundred() -> None:
     assert health_of(one).reserve == pytest.approx(6)
     for _ in range(3000):
         world.ask([one])
-    assert health_of(one).reserve == 100
+    assert health_of(one).reserve == 20
 
 
 def test_without_a_budget_there_are_no_retries() -> None:
