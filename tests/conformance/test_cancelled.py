@@ -71,8 +71,10 @@ def standing(given: Settings) -> Standing:
 def walk_away(client: ChatClient, seed: int) -> None:
     """Begin a stream, and leave it at a random event in a random way."""
     chance = random.Random(seed)
-    way, events = chance.choice(["close", "break", "drop", "raise", "end"]), chance.randint(0, 30)
+    way, events = chance.choice(["close", "break", "unread", "raise", "end"]), chance.randint(0, 30)
     stream = client.create_stream("hi")
+    if way == "unread":
+        return
     if way == "raise":
         with suppress(Left), stream:
             for _ in range(events):
@@ -89,8 +91,13 @@ def walk_away(client: ChatClient, seed: int) -> None:
 async def awalk_away(client: AsyncChatClient, seed: int) -> None:
     """The same; a task may be cancelled at any moment, while the stream is opened too."""
     chance = random.Random(seed)
-    way, events = chance.choice(["close", "break", "raise", "cancel"]), chance.randint(0, 30)
-    if way == "cancel":
+    way, events = (
+        chance.choice(["close", "break", "unread", "raise", "cancel"]),
+        chance.randint(0, 30),
+    )
+    if way == "unread":
+        await client.create_stream("hi")
+    elif way == "cancel":
         task = asyncio.create_task(_read(client, 1000))
         await asyncio.sleep(chance.uniform(0, 0.15))
         task.cancel()
