@@ -26,7 +26,7 @@ demo: $(READY)
 	@$(BIN)/python -m franca demo
 
 test: $(READY)
-	$(BIN)/python -m pytest tests --ignore=tests/live
+	$(BIN)/python -m pytest tests --ignore=tests/live -n auto --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .
