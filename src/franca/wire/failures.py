@@ -77,8 +77,7 @@ def failure(
         retryable = False
     secrets = target.endpoint.secrets()
     return kind(
-        scrub(message, secrets)[:_LONGEST]
-        or f"{target.backend} answered with an error",
+        scrub(message, secrets)[:_LONGEST] or f"{target.backend} answered with an error",
         backend=target.backend,
         endpoint_id=target.endpoint_id,
         status_code=effective,

@@ -128,7 +128,6 @@ def test_an_answer_leaves_room_for_the_prompt() -> None:
     assert short.answer_room == 900
 
 
-
 def test_targets_without_settings() -> None:
     assert facts(adhoc("openai", "gpt-5-mini", **KEY)[0]) == GPT
     places = [{"base_url": "http://a.test/v1"}, {"base_url": "http://b.test/v1", "model_id": "x"}]

@@ -208,7 +208,8 @@ def test_thought_that_cannot_be_switched_off(off: dict[str, Any]) -> None:
 def test_sampling_parameters_where_only_the_defaults_are_taken() -> None:
     fixed = target(quirks={"unsupported": ("temperature", "top_p", "top_k")})
     assert body(on=fixed, temperature=1, top_p=1.0) == body(on=fixed)
-    for given in ({"temperature": 0}, {"top_p": 0.5}, {"top_k": 3}):
+    others: list[dict[str, Any]] = [{"temperature": 0}, {"top_p": 0.5}, {"top_k": 3}]
+    for given in others:
         with pytest.raises(InvalidRequestError, match="does not take"):
             body(on=fixed, **given)
 
