@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from franca.errors import RateLimitError
@@ -53,14 +55,13 @@ def admit(run: Run, targets: Sequence[Target]) -> Generator[Effect, Any, Admitte
     if found is None:
         yield from _unheld(run, target)
         return admitted
-    from franca.flow.permits import Permit, acquire
-
-    admitted.permit = permit = Permit(found, admitted.request)
+    permits = _permits()
+    admitted.permit = permit = permits.Permit(found, admitted.request)
     if found.book is not None and found.book.grant(found.rules, permit):
         return admitted
     patience = run.patience(found.max_wait)
     try:
-        yield from acquire(found.store, found.key, found.rules, permit, patience)
+        yield from permits.acquire(found.store, found.key, found.rules, permit, patience)
     except RateLimitError as error:
         error.backend, error.endpoint_id = target.backend, target.endpoint_id
         raise
@@ -88,13 +89,13 @@ def _first_free(
 
 def _wait(admitted: Admitted, found: Scope) -> Generator[Effect, Any, float]:
     """Seconds until its limits allow it; 0 where they do, and it holds its permit."""
-    from franca.flow.permits import Permit, attempt
     from franca.limits.model import SECOND
 
-    admitted.permit = permit = Permit(found, admitted.request)
+    permits = _permits()
+    admitted.permit = permit = permits.Permit(found, admitted.request)
     if found.book is not None and found.book.grant(found.rules, permit):
         return 0.0
-    verdict = yield from attempt(found.store, found.key, found.rules, permit)
+    verdict = yield from permits.attempt(found.store, found.key, found.rules, permit)
     return 0.0 if verdict.granted else max(verdict.wait, 1) / SECOND
 
 
@@ -112,6 +113,14 @@ def _unheld(run: Run, target: Target) -> Generator[Effect, Any, None]:
             retry_after=wait,
         )
     yield Sleep(wait)
+
+
+@cache
+def _permits() -> ModuleType:
+    """Loaded with the first limit; an import at each call would cost a microsecond."""
+    from franca.flow import permits
+
+    return permits
 
 
 def _scope(target: Target) -> Scope | None:

@@ -68,8 +68,8 @@ class Permit(Lease):
         learned.busy = self.busy
         learned.estimate.learn(self._size, prompt, output)
         learned.silent = silent = learned.silent + 1
-        # while the vendor says nothing that matters, one reply of eight is read
-        listen = headers is not None and (silent < 9 or not silent & 7)
+        # while the vendor says nothing that matters, one reply of sixteen is read
+        listen = headers is not None and (silent < 17 or not silent & 15)
         seen, held = self._heard(headers) if listen else _NOTHING
         if prompt is output is None:
             return self.amounts, seen, held
