@@ -60,6 +60,8 @@ def _call(run: Run, route: Route, one: One[T]) -> Flow[T]:
         if run.watch is not None:
             run.tell("on_cancel", run.watch.last or route.targets[0], cause=error)
         raise
+    finally:
+        run.errors.clear()  # their tracebacks hold this run
 
 
 def _last(route: Route, error: CallError) -> Target:
@@ -98,9 +100,14 @@ def _anywhere(run: Run, groups: Sequence[Sequence[Target]], one: One[T]) -> Flow
             return result
         if (left := run.left()) is not None and left <= 0:
             break
+    raise _failed(run, groups)
+
+
+def _failed(run: Run, groups: Sequence[Sequence[Target]]) -> CallError:
+    """The one error of a call; not a name where it is raised, whose frame it would keep alive."""
     error = summed(run.errors)
     error.out = tuple(run.untried(t for group in groups for t in group))
-    raise error
+    return error
 
 
 def _among(run: Run, group: Sequence[Target], one: One[T]) -> Flow[T | None]:
@@ -263,25 +270,34 @@ def _opened(run: Run, admitted: Admitted, began: float) -> Flow[Opened]:
         if permit is not None:
             yield permit.kept()
         raise
+    finally:
+        chunk = None  # an error's traceback holds this frame
     ending = Ending(admitted, reader, began, run.now, run.watch, run.tries)
     return Opened(target, reader, reply.handle, deltas, ended, ending, run.deadline)
 
 
 def _answer(run: Run, admitted: Admitted, began: float) -> Flow[Reply]:
-    """The vendor's answer to one request. What interrupts it, and what refuses it, settles the
-    permit."""
-    permit, target = admitted.permit, admitted.target
+    """The vendor's answer to one request."""
     reply = yield from _sent(run, admitted, began)
+    if isinstance(reply, Reply) and reply.status < 300:
+        return reply
+    try:
+        raise (yield from _refused(admitted, reply))
+    finally:
+        del reply  # an error's traceback holds this frame
+
+
+def _refused(admitted: Admitted, reply: Reply | CallError) -> Flow[CallError]:
+    """The error for what is no answer; settles the permit."""
+    permit = admitted.permit
     if isinstance(reply, CallError):
         if permit is not None:
             yield permit.kept() if getattr(reply, "sent", True) else permit.back()
-        raise reply
-    if reply.status >= 300:
-        error = failure(reply.status, reply.headers, reply.body, target)
-        if permit is not None:
-            yield permit.refused(error, reply.headers)
-        raise error
-    return reply
+        return reply
+    error = failure(reply.status, reply.headers, reply.body, admitted.target)
+    if permit is not None:
+        yield permit.refused(error, reply.headers)
+    return error
 
 
 def _sent(run: Run, admitted: Admitted, began: float) -> Flow[Reply | CallError]:

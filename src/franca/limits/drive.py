@@ -60,7 +60,7 @@ def drive(flow: Generator[Any, Any, T], perform: Callable[[Any], Any] = perform)
     except StopIteration as stop:
         return stop.value
     finally:
-        del error  # its traceback holds this frame
+        del error, outcome  # an error's traceback holds this frame
 
 
 async def adrive(
