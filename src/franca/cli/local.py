@@ -83,7 +83,7 @@ def serve(model: LocalModel, *, exit_with_parent: bool = False, as_json: bool = 
         MissingExtraError: xllamacpp is not installed.
         LocalServerError: the server does not start.
     """
-    signal.signal(signal.SIGTERM, _stop)
+    stopping = _Stopping()
     server = start(model)
     with suppress(KeyboardInterrupt):
         url = server.listening_address
@@ -93,7 +93,7 @@ def serve(model: LocalModel, *, exit_with_parent: bool = False, as_json: bool = 
             typer.echo(url)  # a parent reads this line
         if not exit_with_parent:
             note("OpenAI at /v1, Anthropic at /; Ctrl-C ends it")
-        _wait(exit_with_parent)
+        _wait(exit_with_parent, stopping)
 
 
 def place(path: Path) -> dict[str, Any]:
@@ -141,13 +141,24 @@ def _params(params: Any, model: LocalModel) -> Any:
     return params
 
 
-def _wait(exit_with_parent: bool) -> None:
+class _Stopping:
+    """Whether a signal has come. Python drops what is raised in a callback of its own, so that who
+    waits looks here too."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGTERM, self._stop)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
+            signal.signal(signal.SIGINT, self._stop)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+        raise KeyboardInterrupt
+
+
+def _wait(exit_with_parent: bool, stopping: _Stopping) -> None:
     if exit_with_parent:
         sys.stdin.buffer.read()
         return
-    while True:
-        time.sleep(3600)  # a signal ends it
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    while not stopping.asked:
+        time.sleep(1)
