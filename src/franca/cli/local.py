@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -75,7 +76,8 @@ def find(model: Path | None) -> Path:
 
 
 def serve(model: LocalModel, *, exit_with_parent: bool = False, as_json: bool = False) -> None:
-    """Serve until Ctrl-C, SIGTERM or, where a parent holds our stdin, its end.
+    """Serve until Ctrl-C, SIGTERM or, where a parent holds our stdin, its end; then the process
+    ends too.
 
     The address goes to stdout, on a line of its own, once the model is loaded.
 
@@ -94,6 +96,8 @@ def serve(model: LocalModel, *, exit_with_parent: bool = False, as_json: bool = 
         if not exit_with_parent:
             note("OpenAI at /v1, Anthropic at /; Ctrl-C ends it")
         _wait(exit_with_parent, stopping)
+    sys.stdout.flush()
+    os._exit(0)  # the server's destructor may wait for ever where it has only just begun
 
 
 def place(path: Path) -> dict[str, Any]:
