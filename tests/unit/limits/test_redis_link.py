@@ -255,7 +255,8 @@ def test_a_service_behind_sentinels(own_server: RedisServer, sentinel: str, key:
     lease = Lease((1, 10))
     asyncio.run(store.aperform(Reserve(store, key, RULES, lease)))
     store.perform(Settle(store, key, RULES, lease, (1, 3)))
-    assert look(RedisStore(own_server.url), key).used == (2, 13)
+    seen = RedisStore(own_server.url)  # on a busy machine a step may have been taken as away
+    until(lambda: look(seen, key).used == (2, 13))
     store.close()
     unknown = Link(sentinel.replace("/main/", "/other/"))
     assert isinstance(unknown.call(command), Away)
