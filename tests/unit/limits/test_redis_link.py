@@ -53,12 +53,15 @@ def test_a_cancelled_call_leaves_no_answer_behind(own_server: RedisServer, key: 
     asyncio.run(main())
 
 
-def test_a_blocked_loop_is_no_outage(redis_server: RedisServer, key: str) -> None:
+def test_a_blocked_loop_is_no_outage(
+    redis_server: RedisServer, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     link = Link(redis_server.url)
     scope = scripts.scope_of("test", key, RULES)
 
     async def main() -> None:
         assert isinstance(await link.acall(scripts.look(scope)), Reply)
+        monkeypatch.setattr(links, "PATIENCE", 0.5)
         call = asyncio.create_task(link.acall(scripts.look(scope)))
         await asyncio.sleep(0)
         time.sleep(3 * links.PATIENCE)
@@ -69,13 +72,16 @@ def test_a_blocked_loop_is_no_outage(redis_server: RedisServer, key: str) -> Non
 
 
 @pytest.mark.parametrize("how", ["killed", "stopped"])
-def test_a_server_away_is_noticed(own_server: RedisServer, key: str, how: str) -> None:
+def test_a_server_away_is_noticed(
+    own_server: RedisServer, key: str, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     link = Link(own_server.url)
     command = scripts.look(scripts.scope_of("test", key, RULES))
 
     async def main() -> list[Reply | Away]:
         assert isinstance(await link.acall(command), Reply)
         assert isinstance(link.call(command), Reply)
+        monkeypatch.setattr(links, "PATIENCE", 0.2)
         own_server.kill() if how == "killed" else own_server.stop()
         began = time.monotonic()
         found = [await link.acall(command), link.call(command)]  # each twice: the open connection
