@@ -6,16 +6,10 @@ from itertools import count
 import pytest
 from on_redis import needed
 
-from franca.limits.redis import RedisStore, link
+from franca.limits.redis import RedisStore
 from franca.testing.redis_server import RedisServer
 
 _numbers = count()
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine's slow answer is an answer: what is away is stopped or killed by the test."""
-    monkeypatch.setattr(link, "PATIENCE", 3.0)
 
 
 @pytest.fixture(scope="session")

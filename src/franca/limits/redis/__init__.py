@@ -21,6 +21,7 @@ from franca.limits.rules import SECOND, Rules, Verdict
 __all__ = ["RedisStore"]
 
 Exchange = Generator[Command, Reply | Away, Reply]
+_LOOKS = 5  # a person who looks has more patience than a call
 
 
 class _Lost(Away):
@@ -73,10 +74,11 @@ class RedisStore:
             ConnectionError: Redis does not answer.
             SettingsError: the server refuses us.
         """
-        reply = self._link.call(scripts.look(scripts.scope_of(self.prefix, key, rules)))
-        if isinstance(reply, Away):
-            raise ConnectionError(str(reply))
-        return scripts.standing(reply)
+        command = scripts.look(scripts.scope_of(self.prefix, key, rules))
+        for _ in range(_LOOKS):
+            if not isinstance(reply := self._link.call(command), Away):
+                return scripts.standing(reply)
+        raise ConnectionError(str(reply))
 
     def perform(self, ask: Ask) -> Answer:
         """Answer, blocking."""

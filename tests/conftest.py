@@ -1,0 +1,11 @@
+"""What holds for every test."""
+
+import pytest
+
+from franca.limits.redis import link
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine's slow answer is an answer: what is away is stopped or killed by the test."""
+    monkeypatch.setattr(link, "PATIENCE", 3.0)
