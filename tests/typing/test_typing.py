@@ -37,7 +37,7 @@ WRONG = {
 def checked(*files: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ty", "check", "--output-format", "concise"]
     command += ["--project", str(ROOT), "--python", sys.prefix, *map(str, files)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=90, cwd=ROOT)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
 
 
 def test_the_right_uses() -> None:

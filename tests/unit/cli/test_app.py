@@ -215,7 +215,7 @@ def test_ctrl_c_in_the_demo(gguf: Path) -> None:
     assert "SmolLM2" in demo.stdout.readline()  # the child runs, the first call is on its way
     time.sleep(0.2)
     demo.send_signal(signal.SIGINT)
-    _, errors = demo.communicate(timeout=20)
+    _, errors = demo.communicate(timeout=60)
     assert demo.returncode == 130
     assert "Traceback" not in errors
     assert sorted(path.name for path in gguf.parent.iterdir()) == [gguf.name]

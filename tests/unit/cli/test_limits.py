@@ -231,7 +231,7 @@ def test_watching_ends_with_ctrl_c(shared: Path, used: Scope) -> None:
     assert first == second
     assert first[0]["concurrent"] == 3
     watch.send_signal(signal.SIGINT)
-    _, errors = watch.communicate(timeout=20)
+    _, errors = watch.communicate(timeout=60)
     assert (watch.returncode, errors) == (0, "")
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ def post(url: str, body: dict[str, Any], key: str = KEY) -> Any:
 
 def test_it_is_ready_when_its_address_is_known(url: str) -> None:
     assert url.startswith("http://127.0.0.1:")
-    with urllib.request.urlopen(f"{url}/health", timeout=10) as reply:
+    with urllib.request.urlopen(f"{url}/health", timeout=60) as reply:
         assert reply.status == 200
         assert reply.headers["Access-Control-Allow-Origin"] != "*"
 
@@ -84,16 +85,17 @@ def test_it_ends_with_a_killed_parent(gguf: Path) -> None:
         assert parent.stdout
         address = parent.stdout.readline().strip()
         parent.kill()
-    assert unreachable(address)
+    ends = time.monotonic() + 60
+    while reachable(address):
+        assert time.monotonic() < ends
 
 
-def unreachable(address: str) -> bool:
-    for _ in range(100):
-        try:
-            urllib.request.urlopen(f"{address}/health", timeout=0.1).close()
-        except OSError:
-            return True
-    return False
+def reachable(address: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{address}/health", timeout=60).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_the_settings_say_where(tmp_path: Path) -> None:
