@@ -29,7 +29,7 @@ def local_server(
         LocalServerError: it ended, or was not ready in time.
     """
     command = [sys.executable, "-m", "franca", "local", str(model), "--exit-with-parent"]
-    command += ["--port", str(port), "--alias", alias]
+    command += ["--port", str(port), "--alias", alias, "--threads", "1"]  # its models are small
     with tempfile.TemporaryFile("w+") as log:
         child = subprocess.Popen(
             command,

@@ -39,6 +39,8 @@ class LocalModel:
         alias: the model's name to callers; else the file's.
         context: tokens for each call, prompt and answer together.
         parallel: calls served at once.
+        threads: that compute; None leaves it to llama.cpp. They wait for each other by spinning:
+            on a busy machine one may answer a small model's calls many times faster than two.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class LocalModel:
     alias: str | None = None
     context: int = 2048
     parallel: int = 2
+    threads: int | None = None
     verbose: bool = False
 
     @property
@@ -136,6 +139,8 @@ def _params(params: Any, model: LocalModel) -> Any:
     params.port = model.port
     params.n_parallel = model.parallel
     params.n_ctx = model.context * model.parallel  # llama.cpp divides it among the calls
+    if model.threads:
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = model.threads
     params.model_alias = {model.name}
     params.api_keys = [model.api_key] if model.api_key else []
     params.ui = False

@@ -48,6 +48,9 @@ def local(
     alias: Annotated[str | None, typer.Option(help="The model's name to callers.")] = None,
     context: Annotated[int, typer.Option(help="Tokens for each call.", min=1)] = 2048,
     parallel: Annotated[int, typer.Option(help="Calls served at once.", min=1)] = 2,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads that compute; else llama.cpp chooses.", min=1)
+    ] = None,
     verbose: Annotated[bool, typer.Option(help="Show the server's own log.")] = False,
     exit_with_parent: Annotated[
         bool, typer.Option("--exit-with-parent", hidden=True, help="End when stdin does.")
@@ -72,6 +75,7 @@ def local(
             **{**placed, **given},
             context=context,
             parallel=parallel,
+            threads=threads,
             verbose=verbose,
         ),
         exit_with_parent=exit_with_parent,
