@@ -40,5 +40,5 @@ def encode(body: object) -> bytes:
     """JSON. Raises InvalidRequestError for what JSON cannot hold."""
     try:
         return _encode(body)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequestError(f"the request cannot be written as JSON: {error}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -40,6 +41,7 @@ _BY_WORD: tuple[tuple[str, type[CallError]], ...] = (
     (r"context_length|exceed_context|context window|prompt is too long|maximum context"
      r"|input length and `?max_tokens", ContextLengthError),
     (r"content_filter|content_policy|content management policy|data_inspection_failed"
+     r"|your input was flagged"  # OpenRouter's 403: openrouter.ai/docs/api/reference/errors
      r"|^sensitive|sensitive (?:content|words?|information)|敏感", ContentFilterError),
 )  # fmt: skip
 _BY_CODE: dict[str, type[CallError]] = {
@@ -58,8 +60,12 @@ _SPENT = re.compile(
     r"|billing_not_active|your credit balance is too low|arrearage|余额不足|欠费",
     re.I,
 )
+_TAGS = re.compile(r"<(style|script).*?(?:</\1>|\Z)|<[^<>]+>", re.S)  # linear, whatever comes
 _TRANSIENT = frozenset({408, 409, 425, 429})
 _LONGEST = 500
+_WAITS = (("retry-after-ms", 1000.0), ("x-ms-retry-after-ms", 1000.0), ("retry-after", 1.0))
+"""The second is Azure's: github.com/Azure/azure-sdk-for-rust/pull/1517."""
+_MONTH = 31 * 86400.0
 
 
 def failure(
@@ -91,17 +97,27 @@ def failure(
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait after `retry-after-ms` or `retry-after` (seconds, or a date against the
-    reply's own `date`); None for what is absent, negative or nonsense."""
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+    reply's own `date`); None for what is absent, negative, nonsense or longer than a month."""
+    for name, unit in _WAITS:
         text = headers.get(name, "").strip()
-        if re.fullmatch(r"\d+(\.\d+)?", text):
-            return float(text) / unit
-    date, now = headers.get("retry-after", ""), headers.get("date", "")
+        if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+            return _sane(float(text) / unit)
+    then, now = _date(headers.get("retry-after", "")), _date(headers.get("date", ""))
+    return None if then is None or now is None else _sane((then - now).total_seconds())
+
+
+def _date(text: str) -> datetime | None:
+    """Of any of the forms that HTTP has had, all of them in UTC."""
     try:
-        wait = parsedate_to_datetime(date) - parsedate_to_datetime(now)
-    except (TypeError, ValueError):
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return max(wait.total_seconds(), 0.0)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _sane(seconds: float) -> float | None:
+    """A wait, None where it is none: a time of day in the epoch's seconds, say."""
+    return max(seconds, 0.0) if seconds <= _MONTH else None
 
 
 def _spent(status: int | None, code: str | None, message: str) -> bool:
@@ -123,11 +139,11 @@ def _told(headers: Mapping[str, str], body: bytes) -> float | None:
     if (seconds := retry_after(headers)) is not None:
         return seconds
     found = re.search(rb'"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"', body)
-    return float(found[1]) if found else None
+    return _sane(float(found[1])) if found else None
 
 
 def _kind(status: int | None, code: str | None, message: str) -> type[CallError]:
-    if status in (400, 413, 422, 500, None):
+    if status in (400, 403, 413, 422, 500, None):
         text = f"{code} {message}".lower()
         for pattern, kind in _BY_WORD:
             if re.search(pattern, text):
@@ -143,7 +159,7 @@ def _words(body: bytes) -> tuple[str, str | None, int | None]:
     """(message, code, status) from an error's body, in any of the forms vendors use."""
     try:
         data: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _plain(body), None, None
     if isinstance(data, list) and data:
         data = data[0]
@@ -164,12 +180,10 @@ def _words(body: bytes) -> tuple[str, str | None, int | None]:
 
 
 def _status(value: Any) -> int | None:
-    number = int(value) if isinstance(value, int | str) and str(value).isdecimal() else 0
-    return number if 400 <= number < 600 else None
+    text = str(value) if isinstance(value, int | str) else ""
+    return int(text) if re.fullmatch(r"[45][0-9]{2}", text) else None
 
 
 def _plain(body: bytes) -> str:
-    text = re.sub(
-        r"<(style|script).*?</\1>|<[^>]+>", " ", body.decode(errors="replace"), flags=re.S
-    )
+    text = _TAGS.sub(" ", body.decode(errors="replace"))
     return " ".join(text.split())

@@ -128,7 +128,7 @@ class StreamReader:
     def _malformed(self, data: bytes) -> CallError:
         try:
             json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             return self._error("the stream holds a line that is not JSON", data)
         return failure(None, {}, data, self._target)
 

@@ -13,6 +13,8 @@ from franca.wire.failures import failure, retry_after
 KEY = "planted-key-0123456789"
 TARGET = Target("v", "m", "m", Endpoint("e", EndpointType.OpenAI, "http://h", api_key=Secret(KEY)))
 
+NOON = {"date": "Wed, 21 Oct 2026 07:28:00 GMT"}
+
 
 def of(status: int | None, body: Any) -> errors.CallError:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -35,6 +37,16 @@ def of(status: int | None, body: Any) -> errors.CallError:
         (401, {"error": "no"}, errors.AuthenticationError, False),
         (402, {}, errors.PermissionDeniedError, False),
         (403, {}, errors.PermissionDeniedError, False),
+        (
+            403,
+            {
+                "error": {
+                    "message": "Your chosen model requires moderation and your input was flagged"
+                }
+            },
+            errors.ContentFilterError,
+            False,
+        ),
         (404, b"<html><style>p{}</style><p>Not found", errors.NotFoundError, False),
         (408, b"", errors.TimeoutError, True),
         (409, b"", errors.APIError, True),
@@ -96,6 +108,16 @@ def test_the_key_is_in_no_message() -> None:
             0.0,
         ),
         ({"retry-after": "Wed, 21 Oct 2026 07:28:10 GMT"}, None),
+        ({"retry-after": "Wed Oct 21 07:28:10 2026", **NOON}, 10.0),
+        ({"retry-after": "Wednesday, 21-Oct-26 07:28:10 GMT", **NOON}, 10.0),
+        ({"retry-after": "Wed, 21 Oct 99999999999 07:28:10 GMT", **NOON}, None),
+        ({"retry-after": "Wed, 21 Oct 2076 07:28:10 GMT", **NOON}, None),
+        ({"x-ms-retry-after-ms": "250"}, 0.25),
+        ({"retry-after": "2678400"}, 2678400.0),
+        ({"retry-after": "1792566490"}, None),
+        ({"retry-after": "9" * 400}, None),
+        ({"retry-after-ms": "9" * 400, "retry-after": "3"}, None),
+        ({"retry-after": "٣"}, None),
     ],
 )
 def test_retry_after(headers: dict[str, str], want: float | None) -> None:
@@ -115,3 +137,23 @@ def test_googles_delay_is_in_the_body() -> None:
     body = json.dumps([{"error": {"code": 429, "details": details}}]).encode()
     assert failure(429, {}, body, TARGET).retry_after == 34.5
     assert failure(429, {"retry-after": "2"}, body, TARGET).retry_after == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 200_000,
+        b'{"a":' * 100_000,
+        b'{"error":{"code":"' + b"9" * 5000 + b'"}}',
+        b"<" * 1_000_000,
+        b"<style" * 200_000,
+        b"\xff\xfe\x00",
+    ],
+    ids=["lists", "objects", "digits", "brackets", "styles", "no text"],
+)
+def test_a_body_of_nonsense_is_an_error_like_others(body: bytes) -> None:
+    """Else it is a RecursionError, or hours."""
+    error = of(500, body)
+    assert type(error) is errors.ProviderError
+    assert error.status_code == 500
+    assert len(str(error)) < 1000

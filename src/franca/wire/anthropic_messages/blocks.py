@@ -285,7 +285,7 @@ def wire_id(call: str) -> str:
 def _arguments(text: str) -> JSON:
     try:
         value = json.loads(text) if text.strip() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {INVALID: text}
     return value if isinstance(value, dict) else {INVALID: text}
 

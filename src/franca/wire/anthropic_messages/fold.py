@@ -111,7 +111,7 @@ class Fold:
                 if event.type == "content_block_delta" and event.delta is not None:
                     return self._delta(event.index, event.delta, data)
             return self._rare(_decode(data), name, data)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise malformed(data, self._target) from error
 
     def result(self) -> ChatCompletion:
@@ -240,7 +240,7 @@ def _compact(block: JSON, delta: _Delta) -> None:
 def _object(text: str | None) -> JSON | None:
     try:
         value = json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

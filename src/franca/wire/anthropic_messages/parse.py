@@ -57,7 +57,7 @@ def parse(body: bytes, target: Target) -> ChatCompletion:
     """
     try:
         reply = _decode(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise malformed(body, target) from None
     if not isinstance(reply, dict):
         raise malformed(body, target)

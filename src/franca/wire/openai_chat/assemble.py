@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from franca.types import ToolCallDelta
+from franca.types.builtin import SERVER_CALL
 from franca.wire.openai_chat.choice import call_id
 from franca.wire.openai_chat.parts import JSON
 from franca.wire.openai_chat.ran import Ran
@@ -146,7 +147,7 @@ class _Call:
         """Whether the arguments are complete; a free text may always go on."""
         try:
             json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         return self.field == "function"
 
@@ -244,6 +245,8 @@ def add_details(old: list[JSON], new: list[JSON]) -> list[JSON]:
 
 
 def _same_detail(detail: JSON, piece: JSON) -> bool:
+    if piece.get("type") == SERVER_CALL:  # whole in itself
+        return detail == piece
     ids = {detail.get("id"), piece.get("id")} - {None}
     same = detail.get("type") == piece.get("type") and detail.get("index") == piece.get("index")
     return same and len(ids) < 2 and not (detail.get("data") and piece.get("data"))

@@ -55,9 +55,12 @@ def decode(body: bytes) -> Any:
     """The JSON; ValueError for what is none. The slow decoder takes what the fast one refuses:
     NaN, half a surrogate pair, a byte-order mark."""
     try:
-        return _decode(body)
-    except ValueError:
-        return json.loads(body)
+        try:
+            return _decode(body)
+        except ValueError:
+            return json.loads(body)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def malformed(why: str, body: bytes, target: Target) -> APIError:
