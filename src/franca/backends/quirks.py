@@ -45,7 +45,8 @@ class Quirks:
         builtin_tools: how a tool that the vendor runs itself (`web_search`, `web_fetch`,
             `code_execution`, `file_search`, `mcp`) is asked for: fields of the body, whose lists
             and objects are joined with what is there. A `${option}` in them is what the caller
-            gives under that name; a field whose option is not given stays away.
+            gives under that name; a field whose option is not given stays away. A sentence in place
+            of the fields is why the tool is refused, and what to do instead.
     """
 
     max_tokens_field: str = "max_tokens"

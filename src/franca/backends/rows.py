@@ -5,7 +5,9 @@ Addresses are the vendors' own documentation's, as of 2026-11.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from franca.backends import builtin
 from franca.backends.quirks import Quirks
@@ -23,6 +25,7 @@ class Row:
         url: the base URL by region; the first one is the default.
         key: the environment variable the vendor's own SDK reads.
         default_model: for a first try without settings, None where there is none worth naming.
+        tools_at: `Quirks.builtin_tools` at addresses that begin so, in place of the row's.
     """
 
     backend: BackendType
@@ -31,6 +34,7 @@ class Row:
     wire: str = OPENAI_CHAT
     quirks: Quirks = field(default_factory=Quirks)
     default_model: str | None = None
+    tools_at: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def url(self, region: str | None = None) -> str:
         """The base URL for a region; a region with none of its own takes the first."""
@@ -71,14 +75,17 @@ _ROWS = (
         BackendType.DeepSeek,
         {"cn": "https://api.deepseek.com"},
         "DEEPSEEK_API_KEY",
-        quirks=_THINKING_TYPE.merge(json_schema=False, unsupported=("n", "seed")),
+        quirks=_THINKING_TYPE.merge(
+            json_schema=False, unsupported=("n", "seed"), builtin_tools=builtin.DEEPSEEK
+        ),
         default_model="deepseek-v4-flash",
+        tools_at={"https://api.deepseek.com/anthropic": builtin.DEEPSEEK_MESSAGES},
     ),
     Row(
         BackendType.Gemini,
         {"intl": "https://generativelanguage.googleapis.com/v1beta/openai"},
         "GEMINI_API_KEY",
-        quirks=Quirks(thinking="thinking_config", url_images=False),
+        quirks=Quirks(thinking="thinking_config", url_images=False, builtin_tools=builtin.GEMINI),
         default_model="gemini-2.5-flash",
     ),
     Row(
@@ -123,14 +130,19 @@ _ROWS = (
         BackendType.Moonshot,
         {"cn": "https://api.moonshot.cn/v1", "intl": "https://api.moonshot.ai/v1"},
         "MOONSHOT_API_KEY",
-        quirks=_THINKING_TYPE,
+        quirks=_THINKING_TYPE.merge(builtin_tools=builtin.MOONSHOT),
         default_model="kimi-k2.6",
     ),
     Row(
         BackendType.MiniMax,
         {"cn": "https://api.minimaxi.com/v1", "intl": "https://api.minimax.io/v1"},
         "MINIMAX_API_KEY",
-        quirks=Quirks(think_tags=True, resend_reasoning="always", reasoning_field="<think>"),
+        quirks=Quirks(
+            think_tags=True,
+            resend_reasoning="always",
+            reasoning_field="<think>",
+            builtin_tools=builtin.MINIMAX,
+        ),
         default_model="MiniMax-M2",
     ),
     Row(BackendType.Yi, {"cn": "https://api.lingyiwanwu.com/v1"}, "YI_API_KEY"),
@@ -142,6 +154,10 @@ _ROWS = (
             json_schema=False, renamed=(("user", "user_id"),), builtin_tools=builtin.ZHIPUAI
         ),
         default_model="glm-4.6",
+        tools_at={
+            "https://api.z.ai/api/paas/": builtin.ZAI,
+            "https://api.z.ai/api/coding/paas/": builtin.ZAI,
+        },
     ),
     Row(
         BackendType.Baichuan,
@@ -159,7 +175,7 @@ _ROWS = (
         BackendType.XAI,
         {"intl": "https://api.x.ai/v1"},
         "XAI_API_KEY",
-        quirks=Quirks(thinking="reasoning_effort"),
+        quirks=Quirks(thinking="reasoning_effort", builtin_tools=builtin.XAI),
         default_model="grok-4.3",
     ),
     Row(
@@ -208,7 +224,7 @@ _ROWS = (
         BackendType.Doubao,
         {"cn": "https://ark.cn-beijing.volces.com/api/v3"},
         "ARK_API_KEY",
-        quirks=_THINKING_TYPE,
+        quirks=_THINKING_TYPE.merge(builtin_tools=builtin.DOUBAO),
     ),
     Row(
         BackendType.Hunyuan,

@@ -14,7 +14,7 @@ from franca.settings.counting import LIMITS, counting
 from franca.settings.known import fields_for, known
 from franca.settings.policy import policy_of
 from franca.settings.target import Endpoint, Secret, Target
-from franca.settings.wires import is_plain, kind_of, of_cloud, wire_of
+from franca.settings.wires import at_address, is_plain, kind_of, of_cloud, wire_of
 from franca.types import BackendType, EndpointType
 
 if TYPE_CHECKING:
@@ -160,6 +160,7 @@ def make_target(
     more = {**facts, **{name: value for name, value in more.items() if value is not None}}
     for length in ("context_length", "max_output_tokens"):
         more[length] = more[length] or None
+    quirks = at_address(quirks, BACKENDS[BackendType(backend)], endpoint.url)
     quirks = _merged(of_cloud(quirks, endpoint.type), layers)
     headers = _headers(backend, model, model_id, endpoint)
     return Target(backend, model, model_id, endpoint, wire, quirks, headers, **more)

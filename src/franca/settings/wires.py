@@ -63,3 +63,11 @@ def of_cloud(quirks: Quirks, kind: EndpointType) -> Quirks:
         return quirks
     tools = {k: v for k, v in quirks.builtin_tools.items() if k in _CLOUDS[kind]}
     return quirks.merge(url_images=False, url_files=False, builtin_tools=tools)
+
+
+def at_address(quirks: Quirks, row: Row, url: str) -> Quirks:
+    """The quirks at an address where the vendor's own tools are asked for in another form."""
+    for start, tools in row.tools_at.items():
+        if url.startswith(start):
+            return quirks.merge(builtin_tools=tools)
+    return quirks

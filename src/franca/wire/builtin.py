@@ -28,10 +28,15 @@ OPTIONS: dict[str, frozenset[str]] = {
 _ALIASES = {"server_label": "name", "server_url": "url", "authorization": "authorization_token"}
 _NEEDED = {"mcp": ("name", "url"), "file_search": ("vector_store_ids",)}
 _DERIVED = {
-    "approximate_location": "user_location",
-    "others_off": "allowed_tools",
-    "each_allowed": "allowed_tools",
+    "approximate_location": ("user_location",),
+    "others_off": ("allowed_tools",),
+    "each_allowed": ("allowed_tools",),
+    "all_headers": ("headers", "authorization_token"),
+    "transport": ("url",),
+    "only_allowed_domain": ("allowed_domains",),
+    "only_vector_store_id": ("vector_store_ids",),
 }
+"""Options in the other forms that wires want them in, each with those it is made of."""
 _OPTION = re.compile(r"\$\{(\w+)\}")
 _ABSENT = object()
 
@@ -108,18 +113,23 @@ def _form(kind: str, given: JSON, request: ChatRequest, target: Target) -> Any:
             raise invalid(f"the tool {kind!r} needs {name!r}", target)
     form, policy = target.quirks.builtin_tools.get(kind), request.capability_policy
     who = f"{target.backend} ({target.model}) does not take"
-    if form is None:
-        return _ABSENT if refuse(f"{who} the tool {kind!r}", policy, target) else None
+    if not isinstance(form, Mapping):
+        why = f" here: {form}" if form else ""
+        return _ABSENT if refuse(f"{who} the tool {kind!r}{why}", policy, target) else None
     taken: set[str] = set()
     filled = _filled(form, {**given, **_derived(given)}, taken)
-    for name in sorted(given.keys() - {_DERIVED.get(used, used) for used in taken}):
-        if refuse(f"{who} {name!r} of the tool {kind!r}", policy, target):
+    said = {name for used in taken for name in _DERIVED.get(used, (used,))}
+    for name in sorted(given.keys() - said):
+        one_alone = f"only_{name[:-1]}" in str(form)
+        what = f"more than one of {name!r}" if one_alone else repr(name)
+        if refuse(f"{who} {what} of the tool {kind!r}", policy, target):
             return _ABSENT
+        if one_alone and name in _NEEDED.get(kind, ()):  # nothing is left of the tool without it
+            return None
     return filled
 
 
 def _derived(given: JSON) -> JSON:
-    """Options in the other forms that wires want them in."""
     out: JSON = {}
     if isinstance(place := given.get("user_location"), Mapping):
         parts = {k: v for k, v in place.items() if k != "type"}
@@ -127,15 +137,30 @@ def _derived(given: JSON) -> JSON:
     if (names := given.get("allowed_tools")) is not None:
         out["others_off"] = {"enabled": False}
         out["each_allowed"] = {name: {"enabled": True} for name in names}
+    for name in ("allowed_domains", "vector_store_ids"):
+        if isinstance(several := given.get(name), list | tuple) and len(several) == 1:
+            out[f"only_{name[:-1]}"] = several[0]
+    return {**out, **_derived_mcp(given)}
+
+
+def _derived_mcp(given: JSON) -> JSON:
+    out: JSON = {}
+    token, headers = given.get("authorization_token"), given.get("headers")
+    if token or isinstance(headers, Mapping):
+        bearer = {"Authorization": f"Bearer {token}"} if token else {}
+        out["all_headers"] = {**(headers or {}), **bearer}
+    if isinstance(url := given.get("url"), str):
+        path = url.partition("?")[0].rstrip("/")
+        out["transport"] = "sse" if path.endswith("/sse") else "streamable-http"
     return out
 
 
 def _text(form: str, values: JSON, taken: set[str]) -> Any:
     """A text that is one option is that option, of any type; others hold theirs as text."""
     names = _OPTION.findall(form)
-    taken.update(names)
     if any(name not in values for name in names):
         return _ABSENT
+    taken.update(names)
     if _OPTION.fullmatch(form):
         return values[names[0]]
     return _OPTION.sub(lambda match: str(values[match[1]]), form) if names else form

@@ -11,6 +11,7 @@ from franca.types import (
     BackendType,
     ChatCompletion,
     ChatDelta,
+    ChatRequest,
     EndpointType,
     Message,
 )
@@ -18,12 +19,19 @@ from franca.wire import wire
 from franca.wire.stream import StreamReader
 
 HI = [Message("user", "hi")]
+MCP = {"type": "mcp", "name": "wiki", "url": "https://mcp.example/mcp"}
 
 
 def on(backend: str, **changes: Any) -> Target:
     row = BACKENDS[BackendType(backend)]
     endpoint = Endpoint("e", EndpointType.OpenAI, "http://127.0.0.1")
     return Target(backend, "m", "m", endpoint, wire=row.wire, quirks=row.quirks, **changes)
+
+
+def body(target: Target, tools: list[Any], policy: Any = "strict", **params: Any) -> dict[str, Any]:
+    request = ChatRequest(HI, {"tools": tools, **params}, capability_policy=policy)
+    built = wire(target.wire).build(request, target)
+    return {k: v for k, v in built.items() if k not in ("model", "messages", "max_tokens")}
 
 
 def parsed(backend: str, reply: dict[str, Any]) -> ChatCompletion:

@@ -11,7 +11,7 @@ import pytest
 from anthropic import types
 from anthropic.types import AnthropicBetaParam
 from anthropic.types import beta as beta_types
-from builtin_targets import HI, on
+from builtin_targets import HI, MCP, body, on
 from openai.types.chat.completion_create_params import WebSearchOptions
 from pydantic import TypeAdapter
 
@@ -30,13 +30,6 @@ from franca.wire.anthropic_messages import betas
 
 PLACE = {"type": "approximate", "city": "Utrecht", "country": "NL"}
 FUNCTION: dict[str, Any] = {"type": "function", "function": {"name": "f", "parameters": {}}}
-MCP = {"type": "mcp", "name": "wiki", "url": "https://mcp.example/mcp"}
-
-
-def body(target: Target, tools: list[Any], policy: Any = "strict", **params: Any) -> dict[str, Any]:
-    request = ChatRequest(HI, {"tools": tools, **params}, capability_policy=policy)
-    built = wire(target.wire).build(request, target)
-    return {k: v for k, v in built.items() if k not in ("model", "messages", "max_tokens")}
 
 
 @pytest.mark.parametrize(
@@ -57,8 +50,27 @@ def body(target: Target, tools: list[Any], policy: Any = "strict", **params: Any
             "web_search",
             {"tools": [{"type": "web_search", "web_search": {"enable": True}}]},
         ),
-        ("mistral", "web_search", {"tools": [{"type": "web_search"}]}),
-        ("mistral", "code_execution", {"tools": [{"type": "code_interpreter"}]}),
+        (
+            "zhipuai",
+            "web_search",
+            {
+                "tools": [
+                    {
+                        "type": "web_search",
+                        "web_search": {
+                            "search_engine": "search_std",
+                            "enable": True,
+                            "search_result": True,
+                        },
+                    }
+                ]
+            },
+        ),
+        (
+            "ernie",
+            "web_search",
+            {"web_search": {"enable": True, "enable_citation": True, "enable_trace": True}},
+        ),
         ("xiaomi", "web_search", {"tools": [{"type": "web_search"}]}),
         ("hunyuan", "web_search", {"enable_enhancement": True, "search_info": True}),
         (
@@ -66,7 +78,16 @@ def body(target: Target, tools: list[Any], policy: Any = "strict", **params: Any
             "web_search",
             {"tools": [{"type": "openrouter:web_search", "parameters": {}}]},
         ),
-        ("openrouter", "web_fetch", {"tools": [{"type": "openrouter:web_fetch"}]}),
+        (
+            "openrouter",
+            "web_fetch",
+            {"tools": [{"type": "openrouter:web_fetch", "parameters": {}}]},
+        ),
+        (
+            "openrouter",
+            "code_execution",
+            {"tools": [{"type": "openrouter:bash", "parameters": {"engine": "openrouter"}}]},
+        ),
         (
             "anthropic",
             "web_search",
@@ -115,6 +136,9 @@ def test_options_go_where_the_vendor_wants_them() -> None:
         "allowed_domains": ["a.example"],
         "user_location": PLACE,
     }
+    fetch = {"type": "web_fetch", "max_uses": 1, "blocked_domains": ["b.example"]}
+    [fetches] = body(on("openrouter"), [fetch])["tools"]
+    assert fetches["parameters"] == {"max_uses": 1, "blocked_domains": ["b.example"]}
     near = {"type": "web_search", "user_location": PLACE, "search_context_size": "low"}
     assert body(on("openai"), [near]) == {
         "web_search_options": {
