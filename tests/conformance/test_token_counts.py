@@ -64,8 +64,9 @@ def test_every_text_of_the_corpus_counts_as_the_reference_counts_it() -> None:
         assert [text for text in found if count(vocabulary, text) != expected(text)] == []
 
 
-@pytest.mark.parametrize("kind", TEXTS)
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, kind) for name, counts in OWN.items() for kind in counts]
+)
 def test_an_estimate_is_high_and_by_a_tenth_at_most(
     name: str, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -77,8 +78,10 @@ def test_an_estimate_is_high_and_by_a_tenth_at_most(
     assert 0 <= off <= 0.1
 
 
-@pytest.mark.parametrize("kind", TEXTS)
-@pytest.mark.parametrize("name", GUESSED)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name in GUESSED for kind in TEXTS if kind not in OWN.get(name, ())],
+)
 def test_a_guess_is_above_what_its_like_are_known_to_count(name: str, kind: str) -> None:
     ours = sum(text_tokens(text, FAMILIES[name]) for text in TEXTS[kind])
     known = [sum(count(vocabulary, text) for text in TEXTS[kind]) for vocabulary in LARGE]

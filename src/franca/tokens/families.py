@@ -81,9 +81,11 @@ _YI = Estimate(1.08, han=0.02, wide=1.79, capitals=0.05, digits=0.57, signs=0.29
 _BAICHUAN = Estimate(1.09, han=-0.05, wide=0.94, capitals=0.07, digits=0.52, signs=0.26)
 _CHINESE = Estimate(1.03, han=0.03, wide=0.03, digits=0.2)
 """Above what the large vocabularies of Qwen, GLM, Kimi and DeepSeek count of any kind of text."""
+_HUNYUAN = Estimate(1.03)
 _WESTERN = Estimate(1.03, han=0.35, wide=0.35, digits=0.2)
 """The same with Llama 3's among them, which has less of Chinese."""
-_NOVA_TEXT = Estimate(1.0, han=0.35, wide=0.35)
+_GROK_TEXT = Estimate(1.03)
+_NOVA_TEXT = Estimate(1.0, han=0.35, wide=0.6, digits=0.5)
 _AREA = Picture("area", unit=750, edge=1568, most=1600)
 _AREA_NEW = Picture("area", unit=750, edge=2576, most=4784)
 _CROPS = Picture("crops", each=258)
@@ -121,6 +123,7 @@ _ROWS = (
     Family("qwen-3.5", "qwen35", forms.QWEN),
     Family("qwen", "qwen3", forms.QWEN),
     Family("glm", "glm4", forms.GLM),
+    Family("glm-4.5", "glm4", forms.GLM_45),
     Family("glm-5", "glm4", forms.GLM_5, Estimate()),
     Family("kimi", "kimi", forms.KIMI),
     Family("llama-2", "mistral_v1", forms.OTHER, Estimate(1.05)),
@@ -132,13 +135,17 @@ _ROWS = (
     Family("mistral-7b", "mistral_v2", forms.MISTRAL),
     Family("minimax", _DEEPSEEK, forms.MINIMAX, _CHINESE),
     Family("phi-4", "phi4"),
+    Family("step-3", _DEEPSEEK),
     Family("step", _DEEPSEEK, forms.OTHER, _CHINESE),
-    Family("grok-4", _DEEPSEEK, forms.GROK_4, _WESTERN, _GROK),
-    Family("grok", _DEEPSEEK, forms.OTHER, _WESTERN, _GROK),
+    Family("grok-2", _DEEPSEEK, forms.GROK, _WESTERN, _GROK),
+    Family("grok-4", "llama3", forms.GROK_4, _GROK_TEXT, _GROK),
+    Family("grok-4-fast", "llama3", forms.GROK_4_FAST, _GROK_TEXT, _GROK),
+    Family("grok-code", "llama3", forms.GROK_CODE, _GROK_TEXT, _GROK),
+    Family("grok", "llama3", forms.GROK, _GROK_TEXT, _GROK),
     Family("ernie", _DEEPSEEK, forms.OTHER, _BAICHUAN),
     Family("yi", _DEEPSEEK, forms.OTHER, _YI),
     Family("baichuan", _DEEPSEEK, forms.OTHER, _BAICHUAN),
-    Family("hunyuan", _DEEPSEEK, forms.OTHER, _CHINESE),
+    Family("hunyuan", "qwen3", forms.OTHER, _HUNYUAN),
     Family("doubao", _DEEPSEEK, forms.OTHER, _CHINESE),
     Family("other", _O200K, forms.OTHER, Estimate()),
 )
@@ -176,6 +183,7 @@ _NAMES = (
     (r"deepseek-?r1", "deepseek-r1"),
     (r"deepseek", "deepseek"),
     (r"glm-?[5-9]", "glm-5"),
+    (r"glm-?4[.p][56]", "glm-4.5"),
     (r"glm", "glm"),
     (r"kimi|moonshot", "kimi"),
     (r"llama-?2", "llama-2"),
@@ -186,8 +194,12 @@ _NAMES = (
     (r"mi(ni)?stral|magistral|codestral|devstral|pixtral|voxtral", "mistral"),
     (r"minimax|abab", "minimax"),
     (r"\bphi-?4", "phi-4"),
+    (r"\bstep-?3", "step-3"),
     (r"\bstep-", "step"),
+    (r"grok-(1|2|beta|vision)", "grok-2"),
     (r"grok-4(-0709|-latest)?$", "grok-4"),
+    (r"grok-4", "grok-4-fast"),
+    (r"grok-(code|build)", "grok-code"),
     (r"grok", "grok"),
     (r"ernie", "ernie"),
     (r"\byi-", "yi"),

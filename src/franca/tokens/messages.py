@@ -112,6 +112,8 @@ def _turn(message: Message, family: Family) -> float:
     form, content = family.form, message.content
     told = message.role in ("system", "developer") and form.system is not None
     total: float = form.system if told and form.system is not None else form.message
+    if message.role == "assistant" and _speaks(message):
+        total += form.answer
     if isinstance(content, str):
         return total + text_tokens(_said(content, message, form), family)
     for place, part in enumerate(content or ()):
@@ -119,6 +121,11 @@ def _turn(message: Message, family: Family) -> float:
         if place and type(part) is ToolResult:  # each is a turn of its own where it is rendered
             total += form.message
     return total
+
+
+def _speaks(message: Message) -> bool:
+    content = message.content
+    return isinstance(content, str) or any(type(part) is TextPart for part in content or ())
 
 
 def _said(text: str, message: Message, form: Form) -> str:

@@ -9,6 +9,7 @@ import pytest
 from franca.errors import APIError, InvalidRequestError
 from franca.tokens import (
     count_messages_tokens,
+    count_tokens,
     counting,
     family_of,
     get_message_token_counts,
@@ -98,6 +99,35 @@ def test_what_openai_bills() -> None:
     """Prompts and bills of the wire corpus."""
     assert total("hello", "gpt-4o-mini") == 8
     assert total([{"role": "user", "content": "What is the capital of Mexico?"}]) == 14
+
+
+@pytest.mark.parametrize(
+    ("model", "before"), [("grok-3", 8), ("grok-4", 686), ("grok-4-fast", 163), ("grok-code", 206)]
+)
+def test_what_xai_puts_before_a_prompt(model: str, before: int) -> None:
+    """As others were billed: docs/tokens.md says who."""
+    text = count_tokens("Hi", model)
+    assert count_messages_tokens(messages="Hi", model=model) - text == before
+
+
+def test_what_nova_puts_between_turns() -> None:
+    """Nothing around a prompt of one turn, three tokens before each further one: as was billed."""
+
+    def around(*roles: str) -> int:
+        turns = [{"role": role, "content": "word"} for role in roles]
+        words = len(roles) * count_tokens("word", "nova-pro")
+        return count_messages_tokens(messages=turns, model="nova-pro") - words
+
+    assert around("user") == around("system", "user") == 0
+    assert around("system", "user", "assistant", "user") == 6
+
+
+def test_an_earlier_answer_in_words_costs_what_marks_its_channel() -> None:
+    def one(role: str, model: str) -> int:
+        return message_tokens({"role": role, "content": "word"}, model)
+
+    assert one("assistant", "gpt-5") == one("user", "gpt-5") + 2
+    assert one("assistant", "gpt-4o") == one("user", "gpt-4o")
 
 
 @pytest.mark.parametrize("model", MODELS)
