@@ -117,6 +117,8 @@ def create_chat_client(
 
     Raises:
         SettingsError: no such backend, model or endpoint; names the nearest.
+        TypeError: no such option or parameter; names the nearest.
+        InvalidRequestError: a parameter's value is of another form than `ChatParams` says.
     """
     from franca.chat_clients.client import AnthropicChatClient, OpenAIChatClient
     from franca.transport.blocking import BlockingTransport

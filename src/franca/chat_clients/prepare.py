@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from franca.backends import BACKENDS
+from franca.chat_clients.checked import check
 from franca.errors import SettingsError
 from franca.flow import Conduct, EndpointHealth, Hooks, Route, health_of
 from franca.settings.build import for_model
@@ -33,14 +34,17 @@ def known(params: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         TypeError: a parameter that does not exist; names the nearest.
         ValueError: no such `context_length_control`.
+        InvalidRequestError: a value of another form than its parameter's.
     """
-    for name in params:
+    for name, value in params.items():
         if name not in PARAMS:
             from difflib import get_close_matches
 
             near = get_close_matches(name, PARAMS, 1)
             hint = f"; did you mean {near[0]!r}?" if near else "; extra_body carries a vendor's own"
             raise TypeError(f"no parameter {name!r}{hint}")
+        if value is not None:
+            check(name, value)
     control = params.get("context_length_control")
     if not (control is None or callable(control) or control in CONTROLS):
         raise ValueError(f"context_length_control: {control!r} is none of {', '.join(CONTROLS)}")

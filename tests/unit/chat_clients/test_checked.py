@@ -1,0 +1,111 @@
+"""A parameter's value of a wrong form is refused by name, before anything is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from franca import InvalidRequestError
+from franca.chat_clients.checked import check
+from franca.testing import scripted_client
+from franca.types import ChatParams
+
+RIGHT: dict[str, list[Any]] = {
+    "temperature": [0, 0.7],
+    "top_p": [1],
+    "top_k": [40, -1],
+    "frequency_penalty": [-2.0],
+    "presence_penalty": [0.5],
+    "logit_bias": [{"50256": -100}],
+    "seed": [0, 2**40],
+    "max_tokens": [1],
+    "stop": ["\n", ["a", "b"], ("a",), []],
+    "n": [1],
+    "tools": [[], [{"type": "web_search"}], ({"name": "f"},)],
+    "tool_choice": ["auto", "my_tool", {"type": "any"}],
+    "parallel_tool_calls": [False],
+    "response_format": [{"type": "json_object"}],
+    "reasoning_effort": ["none", "high"],
+    "thinking": [True, False, "low", {"type": "enabled", "budget_tokens": 1024}],
+    "logprobs": [True],
+    "top_logprobs": [0],
+    "user": ["ann"],
+    "metadata": [{"user_id": "ann"}],
+    "service_tier": ["flex"],
+    "modalities": [["text", "audio"]],
+    "audio": [{"voice": "alloy"}],
+    "prediction": [{"type": "content", "content": "x"}],
+    "store": [False],
+    "verbosity": ["low"],
+    "prompt_cache_key": ["k"],
+    "safety_identifier": ["s"],
+    "web_search_options": [{}],
+    "stream_options": [{"include_usage": True}],
+    "capability_policy": ["strict", "warn", "passthrough"],
+    "context_length_control": ["none"],
+    "timeout": [0.5, float("inf")],
+    "deadline": [0, 30, -0.1],  # what is left of somebody's time may be nothing
+    "idle_timeout": [3],
+    "max_wait": [0, 2.5],
+    "max_retries": [0, 3],
+    "retry_delay": [0],
+    "fallback_models": ["a", ["a", "openai/b"], ()],
+    "context_fallback": [True, False, "a", ["a"]],
+    "affinity_key": ["talk"],
+    "extra_body": [{}],
+    "extra_headers": [{"x-a": "b"}],
+    "extra_query": [{"a": 1}],
+}
+WRONG: list[tuple[str, Any]] = [
+    *((name, "hot") for name in ("temperature", "top_p", "top_k", "seed", "n", "max_retries")),
+    *((name, "30") for name in ("timeout", "deadline", "idle_timeout", "max_wait", "retry_delay")),
+    *((name, -1) for name in ("timeout", "idle_timeout", "max_wait", "retry_delay", "n")),
+    *((name, 5) for name in ("user", "affinity_key", "stop", "tools", "tool_choice", "thinking")),
+    *((name, 5) for name in ("fallback_models", "context_fallback", "reasoning_effort")),
+    *((name, "x") for name in ("response_format", "metadata", "extra_body", "extra_headers")),
+    *((name, "x") for name in ("logprobs", "store", "modalities", "tools", "stream_options")),
+    ("temperature", True),
+    ("temperature", float("nan")),
+    ("temperature", float("inf")),
+    ("timeout", 0),
+    ("timeout", float("nan")),
+    ("n", 0),
+    ("max_retries", 1.5),
+    ("stop", ["a", 1]),
+    ("stop", {"a": 1}),
+    ("tools", [5]),
+    ("tools", {"type": "function"}),
+    ("fallback_models", ["a", 5]),
+    ("extra_headers", {"x": 5}),
+    ("capability_policy", "lenient"),
+    ("response_format", dict),
+]
+
+
+def test_every_parameter_is_tried() -> None:
+    assert RIGHT.keys() == ChatParams.__annotations__.keys()
+
+
+@pytest.mark.parametrize(("name", "value"), [(n, v) for n, vs in RIGHT.items() for v in vs])
+def test_a_value_of_its_form_passes(name: str, value: Any) -> None:
+    check(name, value)
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_any_other_is_refused_by_name(name: str, value: Any) -> None:
+    client = scripted_client("never said")
+    with pytest.raises(InvalidRequestError, match=rf"^{name}: expected "):
+        client.create_completion("Hi", **{name: value})
+    with pytest.raises(InvalidRequestError, match=rf"^{name}: expected "):
+        scripted_client("never said", **{name: value})
+    assert client.calls == []
+
+
+def test_the_error_shows_a_number_and_of_all_else_the_kind() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        check("timeout", -2)
+    assert str(caught.value) == "timeout: expected a number of seconds above 0, got -2"
+    with pytest.raises(InvalidRequestError) as caught:
+        check("extra_headers", {"authorization": b"a secret"})
+    assert str(caught.value) == "extra_headers: expected a mapping of texts to texts, got dict"
