@@ -28,14 +28,21 @@ _KINDS = {
     "visit": "web_fetch",
     "visit_website": "web_fetch",
     "browser.open": "web_fetch",
+    "deepseek_web_search": "web_search",
+    "deepseek_read_url": "web_fetch",
+    "openrouter:web_search": "web_search",
+    "openrouter:web_fetch": "web_fetch",
+    "openrouter:bash": "code_execution",
     "retrieval": "file_search",
     "mcp_call": "mcp",
     "mcp_list_tools": "mcp",
 }
+SERVER_CALL = "reasoning.server_tool_call"
+"""The type of what stands among OpenRouter's `reasoning_details` for a tool that it has run."""
 BUILTIN_WORDS = frozenset(_KINDS) | frozenset(_KINDS.values())
 """The names under which vendors run tools of their own."""
 _FINDS = frozenset({"web_search", "web_fetch", "file_search"})
-_HEAD = frozenset({"id", "index", "type", "name", "arguments", "input", "server_label"})
+_HEAD = frozenset({"id", "index", "type", "name", "arguments", "input", "server_label", "metadata"})
 
 
 @dataclass(slots=True)
@@ -87,6 +94,8 @@ def read_call(block: JSON) -> BuiltinCall | None:
         return _use(block)
     if isinstance(kind, str) and kind.endswith("_tool_result"):
         return _result(kind.removesuffix("_tool_result"), block)
+    if kind == SERVER_CALL:
+        return _recorded(block)
     if kind is not None or len(block) != 1:
         return None
     [(name, value)] = block.items()
@@ -115,6 +124,15 @@ def _result(name: str, block: JSON) -> BuiltinCall:
     return BuiltinCall(kind, call, block.get("tool_use_id"), None, output, found, is_error)
 
 
+def _recorded(detail: JSON) -> BuiltinCall:
+    """OpenRouter's: the call with what came of it, both as texts of JSON."""
+    name, output = detail.get("tool_name"), _json(detail.get("result"))
+    kind = _kind(name)
+    found = list(find_sources(output)) if kind in _FINDS else []
+    given = _json(detail.get("arguments"))
+    return BuiltinCall(kind, name, detail.get("tool_call_id"), given, output, found)
+
+
 def _executed(entry: Any) -> BuiltinCall | None:
     """Groq's `executed_tools`, and tool calls that a vendor has run itself."""
     if not isinstance(entry, dict):
@@ -124,6 +142,8 @@ def _executed(entry: Any) -> BuiltinCall | None:
     body = {**entry, **inner} if isinstance(inner, dict) else entry
     if isinstance(function := body.get("function"), dict):
         body = {**body, **function}
+    if word in (None, "function"):  # a function's call that is the vendor's own
+        word = body.get("name")
     kind = "mcp" if word == "mcp" or "server_label" in body else _kind(word)
     output = {k: v for k, v in body.items() if k not in (*_HEAD, word, "function")}
     return BuiltinCall(

@@ -51,6 +51,12 @@ class ReasoningPart:
     extra: JSON | None = None
     type: Literal["reasoning"] = "reasoning"
 
+    @property
+    def call(self) -> BuiltinCall | None:
+        """The use of a vendor's own tool that stands among the thoughts (OpenRouter's); else
+        None."""
+        return read_call(self.extra) if self.extra else None
+
 
 @dataclass(slots=True)
 class ImagePart:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from franca.types.builtin import BuiltinCall, Source, distinct, paired
 from franca.types.enums import FinishReason
-from franca.types.messages import JSON, NativePart, Part, TextPart, ToolCall
+from franca.types.messages import JSON, NativePart, Part, ReasoningPart, TextPart, ToolCall
 
 if TYPE_CHECKING:
     from franca.tokens.prices import Cost
@@ -53,7 +53,8 @@ class _Parts:
     def builtin_calls(self) -> list[BuiltinCall]:
         """The uses of the vendor's own tools, in order, each with its output. Not in `tool_calls`:
         nobody has to answer them."""
-        native = [part.call for part in self.parts if isinstance(part, NativePart)]
+        told = (part for part in self.parts if isinstance(part, NativePart | ReasoningPart))
+        native = [part.call for part in told]
         return paired(call for call in native if call is not None)
 
     @property

@@ -13,11 +13,11 @@ from franca.wire.openai_chat import assemble
 from franca.wire.openai_chat.choice import finish
 from franca.wire.openai_chat.parse import check, decode, malformed, read_reply, usage_block
 from franca.wire.openai_chat.parts import JSON, WIRE, read_detail, read_part
-from franca.wire.openai_chat.ran import found, unanswered
-from franca.wire.openai_chat.usage import read_usage
+from franca.wire.openai_chat.ran import found, goes_on, unanswered
+from franca.wire.openai_chat.usage import added, read_usage
 from franca.wire.think import ThinkSplitter
 
-_NOT_KEPT = frozenset({"choices", "usage", "object", "obfuscation"})
+_NOT_KEPT = frozenset({"choices", "usage", "object", "obfuscation", "p"})  # the last two pad
 _PLAIN = frozenset({"content", "role", "refusal", "tool_calls", "reasoning_content", "reasoning"})
 _APART = frozenset({"reasoning_details", "annotations", "executed_tools"})
 _NAMES = ("", "message", "data", "error")
@@ -30,13 +30,25 @@ class Fold:
     `[DONE]` out. Usage may still come after a finish reason: read on to the connection's end.
     """
 
-    __slots__ = ("_choices", "_ended", "_events", "_splitters", "_target", "_top", "_usage")
+    __slots__ = (
+        "_before",
+        "_billed",
+        "_choices",
+        "_ended",
+        "_events",
+        "_splitters",
+        "_target",
+        "_top",
+        "_usage",
+    )
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._events: list[bytes] = []
         self._top: JSON = {}
         self._usage: JSON | None = None
+        self._before: JSON = {}
+        self._billed: Any = None
         self._choices: dict[int, assemble.Draft] = {}
         self._splitters: dict[int, ThinkSplitter] = {}
         self._ended = False
@@ -79,7 +91,7 @@ class Fold:
         drafts = sorted(self._choices.items())
         choices = [draft.reply(index, done=self._ended) for index, draft in drafts]
         result = read_reply({**self._top, "choices": choices}, self._target)
-        result.usage = read_usage(self._usage) if self._usage else None
+        result.usage = read_usage(added(self._before, self._usage)) if self._usage else None
         result._body = list(self._events)
         return result
 
@@ -120,16 +132,24 @@ class Fold:
             deltas += self._choice(raw, index if type(index) is int else at)
         usage = usage_block(chunk)
         if usage:
-            self._usage = {
-                **(self._usage or {}),
-                **{k: v for k, v in usage.items() if v is not None},
-            }
             deltas = deltas or [ChatDelta()]
-            deltas[-1].usage = read_usage(usage)
+            deltas[-1].usage = read_usage(self._bill(usage))
         name, model = self._top.get("id"), self._top.get("model")
         for delta in deltas:
             delta.id, delta.model = name, model
         return deltas
+
+    def _bill(self, usage: JSON) -> JSON:
+        """Keep what is billed; gives what to show. Each of several messages that the model wrote
+        (Mistral's) has a bill of its own, under an id of its own."""
+        name, several = self._top.get("id"), any(d.turns for d in self._choices.values())
+        if several and self._usage and name != self._billed:
+            self._before = added(self._before, self._usage)
+            self._usage = None
+        self._billed = name
+        news = {k: v for k, v in usage.items() if v is not None}
+        self._usage = {**(self._usage or {}), **news}
+        return added(self._before, usage) if self._before else usage
 
     def _choice(self, raw: JSON, index: int) -> list[ChatDelta]:
         draft = self._choices.get(index)
@@ -169,12 +189,16 @@ class Fold:
         number, reason = message["index"], raw.get("finish_reason")
         ended = [] if number in draft.turns else draft.messages()
         turn = draft.turn(number)
-        delta = ChatDelta(index=index, finish_reason=finish(reason))
-        parts: list[Any] = []
+        if turn.finish_reason and reason:  # the last event, once more
+            return []
         said = {k: v for k, v in message.items() if k != "index"}
         turn.add_calls(said.get("tool_calls") or [], self._top.get("id"), index)
-        turn.add({}, said)
+        turn.add({"finish_reason": reason}, said)
+        if finish(reason) == "tool_calls" and goes_on(turn.whole()):
+            raw, reason = {**raw, "finish_reason": None}, None
         draft.add(raw, {})
+        delta = ChatDelta(index=index, finish_reason=finish(reason))
+        parts: list[Any] = []
         if turn.message.get("role") != "tool":
             delta.content, delta.reasoning_content, parts = self._text(said)
         if reason:
@@ -247,7 +271,7 @@ def _others(message: JSON, parts: list[Any], thought: Any) -> Any:
         part = read_detail(detail)
         if not thought and part.text:
             thought = part.text
-        if part.signature or part.encrypted:
+        if part.signature or part.encrypted or part.call:
             parts.append(part)
     if notes := message.get("annotations"):
         parts.append(TextPart("", citations=notes))

@@ -12,6 +12,8 @@ from franca.wire.openai_chat.parts import JSON, WIRE
 
 _CALLERS = frozenset({"function", "custom", "builtin_function"})
 """The types of calls that the caller answers: Moonshot's `builtin_function` by its arguments."""
+_UNTOLD = (None, "", "function")
+"""The types of tools, in a call's metadata, that do not say that it is the vendor's."""
 _BEGUN = frozenset({"id", "index", "type", "name", "arguments"})
 """The fields of a tool's use that are there before it is done."""
 
@@ -34,11 +36,19 @@ def served(call: JSON) -> NativePart:
 
 def is_served(call: JSON) -> bool:
     """Whether a tool call is none of the caller's: it is of a built-in tool's type, or of another
-    that has no function."""
+    that has no function, or its vendor says which of its tools it is (Mistral)."""
     kind = call.get("type") or "function"
+    if _is_hosted(call.get("metadata")):
+        return True
     if kind in _CALLERS:
         return False
     return kind in BUILTIN_WORDS or not isinstance(call.get("function"), dict)
+
+
+def _is_hosted(metadata: object) -> bool:
+    if not isinstance(metadata, dict):
+        return False
+    return bool(metadata.get("integration_id")) or metadata.get("tool_type") not in _UNTOLD
 
 
 def answered(messages: list[JSON]) -> dict[str, NativePart]:
@@ -59,7 +69,13 @@ def unanswered(messages: list[JSON]) -> list[ToolCallDelta]:
     """The calls in several messages that are left for the caller, each whole."""
     ran = answered(messages)
     calls = [c for m in messages for c in m.get("tool_calls") or () if c.get("id") not in ran]
-    return [_delta(at, call) for at, call in enumerate(calls)]
+    return [_delta(at, c) for at, c in enumerate(call for call in calls if not is_served(call))]
+
+
+def goes_on(message: JSON) -> bool:
+    """Whether another message follows: this one calls tools, all of them the vendor's."""
+    calls = message.get("tool_calls")
+    return bool(calls) and all(map(is_served, calls))
 
 
 def _delta(at: int, call: JSON) -> ToolCallDelta:

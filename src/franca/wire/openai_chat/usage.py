@@ -76,3 +76,17 @@ def number(value: Any) -> int | None:
         except (ValueError, OverflowError):
             return None
     return None
+
+
+def added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Two bills as one: counts are summed, within objects too; of anything else the later stays."""
+    out = dict(one)
+    for key, value in other.items():
+        old = out.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            out[key] = added(old, value)
+        elif type(old) in (int, float) and type(value) in (int, float):
+            out[key] = old + value
+        elif value is not None or key not in out:
+            out[key] = value
+    return out
