@@ -272,7 +272,7 @@ def _opened(run: Run, admitted: Admitted, began: float) -> Flow[Opened]:
         raise
     finally:
         chunk = None  # an error's traceback holds this frame
-    ending = Ending(admitted, reader, began, run.now, run.watch, run.tries)
+    ending = Ending(admitted, reader, began, run.now, run.watch, run.tries, run.deadline)
     return Opened(target, reader, reply.handle, deltas, ended, ending, run.deadline)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from franca.errors import CallError, StreamInterrupted, TimeoutError
 from franca.flow.admit import Admitted
 from franca.flow.health import health_of
 from franca.flow.run import judge
@@ -20,9 +21,13 @@ class Ending:
     """Called at a stream's end, gives what settles its reservation, None where nothing is limited.
 
     Holds the stream's reader and nothing that holds the stream: who drops a stream ends it.
+
+    Attributes:
+        left: whether its own reader has closed it, so that how it broke says nothing.
     """
 
-    __slots__ = ("_admitted", "_attempt", "_began", "_first", "_now", "_reader", "_watch")
+    __slots__ = ("_admitted", "_attempt", "_began", "_deadline", "_first", "_now", "_reader",
+                 "_watch", "left")  # fmt: skip
 
     def __init__(
         self,
@@ -32,10 +37,11 @@ class Ending:
         now: Callable[[], float],
         watch: Watch | None,
         attempt: int,
+        deadline: float | None,
     ) -> None:
         self._admitted, self._reader, self._began = admitted, reader, began
         self._now, self._watch, self._attempt = now, watch, attempt
-        self._first = now() - began
+        self._first, self._deadline, self.left = now() - began, deadline, False
 
     @property
     def watched(self) -> bool:
@@ -44,21 +50,27 @@ class Ending:
 
     def __call__(self) -> Settle | None:
         """Free its place, tell the hooks, say what it was billed."""
-        admitted, reader = self._admitted, self._reader
-        target, broken = admitted.target, reader.failed
+        admitted, now = self._admitted, self._now()
+        target, broken = admitted.target, self._reader.failed
         health_of(target).busy.discard(admitted)
-        if broken is not None:
-            judge(target, self._began, self._now(), broken, stream=True)
+        if not (broken is None or self.left or self._late(broken, now)):
+            judge(target, self._began, now, broken, stream=True)
         if self._watch is not None:
             self._tell(self._watch)
         return None if admitted.permit is None else admitted.permit.answered(self._usage())
 
+    def _late(self, broken: CallError, now: float) -> bool:
+        """Whether the call's own deadline has ended it."""
+        over = self._deadline is not None and now >= self._deadline
+        return over and isinstance(broken.__cause__, TimeoutError)
+
     def _tell(self, watch: Watch) -> None:
         target, broken = self._admitted.target, self._reader.failed
-        if broken is not None:
+        if broken is not None and not self.left:
             watch.tell("on_error", target, self._attempt, error=broken, first_token=self._first)
             return
-        result = self._reader.result()
+        cut = isinstance(broken, StreamInterrupted)
+        result = broken.partial if cut else self._reader.result()
         watch.tell("on_response", target, self._attempt, result=result, first_token=self._first)
 
     def _usage(self) -> Usage | None:

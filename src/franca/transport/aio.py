@@ -108,20 +108,17 @@ class AsyncTransport:
         return opened
 
     async def chunks(self, opened: Opened) -> AsyncIterator[bytes]:
-        """What is left of a committed stream's bytes; closes the reply at the end, however.
+        """What is left of a committed stream's bytes; who reads them closes the reply.
 
         Raises:
             CallError: the connection broke before the wire's end mark.
         """
-        try:
-            while (chunk := await self._read(opened.handle, opened.target)) is not None:
-                if isinstance(chunk, CallError):
-                    if opened.reader.done:
-                        return
-                    raise opened.reader.broken(chunk)
-                yield chunk
-        finally:
-            await opened.handle.close()
+        while (chunk := await self._read(opened.handle, opened.target)) is not None:
+            if isinstance(chunk, CallError):
+                if opened.reader.done:
+                    return
+                raise opened.reader.broken(chunk)
+            yield chunk
 
     async def aclose(self) -> None:
         """Give back this client's references; another's connections stay."""

@@ -45,6 +45,8 @@ class Handle:
 
     def cut(self) -> None:
         """End what another thread reads; it then closes the reply."""
+        if (end := self.end) is not None:
+            end.left = True
         cut(self._stream)
 
     def close(self) -> None:
@@ -93,20 +95,17 @@ class BlockingTransport:
         return opened
 
     def chunks(self, opened: Opened) -> Iterator[bytes]:
-        """What is left of a committed stream's bytes; closes the reply at the end, however.
+        """What is left of a committed stream's bytes; who reads them closes the reply.
 
         Raises:
             CallError: the connection broke before the wire's end mark.
         """
-        try:
-            while (chunk := self._read(opened.handle, opened.target)) is not None:
-                if isinstance(chunk, CallError):
-                    if opened.reader.done:
-                        return
-                    raise opened.reader.broken(chunk)
-                yield chunk
-        finally:
-            opened.handle.close()
+        while (chunk := self._read(opened.handle, opened.target)) is not None:
+            if isinstance(chunk, CallError):
+                if opened.reader.done:
+                    return
+                raise opened.reader.broken(chunk)
+            yield chunk
 
     def close(self) -> None:
         """Give back this client's references; another's connections stay."""
@@ -207,5 +206,6 @@ def _post(link: Link, send: Send) -> Reply:
         return Reply(200, {}, encode(answer))
     beneath = answer.response.extensions.get("network_stream")
     keep(beneath)
+    quiet(answer.response.request, send)
     handle = Handle(answer.close, (frame(event) for event in answer), send.deadline, beneath)
     return Reply(200, answer.response.headers, handle=handle)

@@ -92,8 +92,10 @@ class StreamReader:
         return self._fold.result().usage
 
     def broken(self, error: CallError) -> CallError:
-        """The error to raise for a stream that cannot go on."""
-        self._broken = self._interrupted(error) if self.visible else error
+        """The error to raise for a stream that cannot go on; kept where something was visible."""
+        if not self.visible:
+            return error
+        self._broken = self._interrupted(error)
         return self._broken
 
     def _interrupted(self, error: CallError) -> StreamInterrupted:
@@ -121,7 +123,10 @@ class StreamReader:
                 continue
             if self._fold.done:  # an answer that is whole stays whole, whatever follows it
                 break
-            raise self.broken(failed)
+            try:
+                raise self.broken(failed)
+            finally:
+                del failed  # its traceback holds this frame
         self.visible = self.visible or bool(deltas)
         return deltas
 
