@@ -83,7 +83,7 @@ GEMINI = _elsewhere("Google's own API", "web_search", "web_fetch", "code_executi
 QWEN: Forms = {
     "web_search": {"enable_search": True},
     "code_execution": {"enable_code_interpreter": True},  # of thinking models, streamed
-    **_elsewhere("Model Studio's Responses API", "web_fetch", "file_search", "mcp"),
+    **_elsewhere("Model Studio's Responses API", "web_fetch", "file_search"),
 }
 # groq 1.7: types/chat/chat_completion_tool_param.py; console.groq.com/docs/tool-use/remote-mcp
 GROQ: Forms = {  # of gpt-oss; the compound systems have theirs on
@@ -198,10 +198,11 @@ OPENROUTER: Forms = {
         "tools": [{"type": "openrouter:bash", "parameters": {"engine": "openrouter"}}]
     },
 }
-# docs.x.ai/developers/tools/remote-mcp; search_parameters is answered with 410 (vercel/ai#15713)
+# xai-sdk 1.21: tools.py; docs.x.ai/developers/tools/remote-mcp; on Chat Completions
+# search_parameters is answered with 410 (github.com/vercel/ai/pull/15713)
 XAI = _elsewhere("xAI's Responses API", "web_search", "code_execution", "file_search", "mcp")
 # volcengine.com/docs/82379/1756990
-DOUBAO = _elsewhere("Ark's Responses API", "web_search", "file_search", "mcp")
+DOUBAO = _elsewhere("Ark's Responses API", "web_search")
 # docs.openclaw.ai/tools/minimax-search
 MINIMAX: Forms = {
     "web_search": "MiniMax has it at an address of its own, /v1/coding_plan/search: give the model "

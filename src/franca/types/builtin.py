@@ -130,7 +130,8 @@ def _recorded(detail: JSON) -> BuiltinCall:
     kind = _kind(name)
     found = list(find_sources(output)) if kind in _FINDS else []
     given = _json(detail.get("arguments"))
-    return BuiltinCall(kind, name, detail.get("tool_call_id"), given, output, found)
+    called = detail.get("tool_call_id") or detail.get("id")
+    return BuiltinCall(kind, name, called, given, output, found)
 
 
 def _executed(entry: Any) -> BuiltinCall | None:
