@@ -168,7 +168,15 @@ def _answered(asking: Any, answer: Any) -> BuiltinCall | None:
         return None
     kind = _kind(name)
     found = list(find_sources(output)) if kind in _FINDS else []
-    return BuiltinCall(kind, name, call.get("id"), _json(function.get("arguments")), output, found)
+    given = _json(function.get("arguments"))
+    return BuiltinCall(kind, name, call.get("id"), given, output, found, _failed(answer))
+
+
+def _failed(answer: JSON) -> bool | None:
+    told = answer.get("metadata")
+    result = told.get("tool_call_result") if isinstance(told, dict) else None
+    word = result.get("type") if isinstance(result, dict) else None
+    return word != "success" if isinstance(word, str) else None
 
 
 def _kind(name: Any) -> str:

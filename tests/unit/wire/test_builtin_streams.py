@@ -46,8 +46,8 @@ LAST = mistral({"index": 2, "content": [PICTURE]}, "stop", "r2", bill(20, 3))
 HOSTED = [
     mistral({"role": "assistant", "index": 0, "content": ""}, None, "r1"),
     mistral({"index": 0, "tool_calls": [{**PAINTED, "index": 0}]}, "tool_calls", "r1", bill(10, 2)),
-    mistral({"role": "tool", "index": 1, "tool_call_id": "c1", "content": '{"url": "u"}'},
-            None, "r1"),
+    mistral({"role": "tool", "index": 1, "tool_call_id": "c1", "content": '{"url": "u"}',
+             "metadata": {"tool_call_result": {"type": "success"}}}, None, "r1"),
     mistral({"role": "assistant", "index": 2, "content": ""}, None, "r2"),
     mistral({"index": 2, "content": "Hier: "}, None, "r2"),
     LAST,
@@ -161,6 +161,7 @@ def test_a_hosted_tool_between_two_messages_of_a_stream() -> None:
     assert (result.tool_calls, result.finish_reason, result.content) == ([], "stop", "Hier: ")
     [call] = result.builtin_calls
     assert (call.name, call.id, call.output) == ("generate_image", "c1", {"url": "u"})
+    assert call.is_error is False
     assert len([p for p in result.parts if isinstance(p, ImagePart)]) == 1
     assert result.extra is None
     usage = result.usage
