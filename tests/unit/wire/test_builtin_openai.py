@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from builtin_targets import again, chunk, on, parsed, reply, streamed
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from franca.types import (
@@ -286,6 +286,7 @@ JSON = st.recursive(
 FIELDS = ["type", "executed_tools", "tool_calls", "messages", "id", "content", "citations", "input"]
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON))
 def test_any_block_can_be_read(block: dict[str, Any]) -> None:
     part = NativePart("openai-chat", block)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from builtin_targets import again, chunk, message, on, parsed, reply, streamed
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_builtin_anthropic import BLOCKS, events
 
@@ -133,6 +133,7 @@ def told(deltas: list[Any]) -> Any:
 
 
 @pytest.mark.parametrize("name", STREAMS)
+@settings(max_examples=50, deadline=None)
 @given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=20))
 def test_cuts_change_nothing(name: str, sizes: list[int]) -> None:
     backend, lines = STREAMS[name]
