@@ -1,8 +1,12 @@
 """What holds for every test."""
 
+import signal
+
 import pytest
 
 from franca.limits.redis import link
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs this may have it ignored
 
 
 @pytest.fixture(autouse=True)
