@@ -7,12 +7,14 @@ end of `limits --watch` and of the servers, and 0 there).
 
 from __future__ import annotations
 
+import os
 import sys
 from io import TextIOWrapper
 
 
 def main() -> None:
     """Run the command line in `sys.argv` and exit with its status."""
+    _complete_streams()
     for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace")):
         if isinstance(stream, TextIOWrapper):  # a terminal may lack what a model writes
             stream.reconfigure(errors=errors)
@@ -22,3 +24,11 @@ def main() -> None:
         app(prog_name="franca")
     except KeyboardInterrupt:  # while still importing
         sys.exit(130)
+
+
+def _complete_streams() -> None:
+    """Nothing in the place of a stream that the caller has closed, whose number the next file that
+    is opened would get: to read there is no end to wait for, and what is written is lost."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))

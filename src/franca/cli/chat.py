@@ -14,7 +14,7 @@ import typer
 
 from franca import create_async_chat_client
 from franca.cli.answer import Answer, Screen, Setup, answered, picture, record, remarks, user_turn
-from franca.cli.command import note, problem
+from franca.cli.command import after_ctrl_c, note, problem
 from franca.errors import FrancaError
 from franca.types import ChatCompletion
 
@@ -139,6 +139,8 @@ def _remark(chat: Chat, answer: Answer, *, kept: bool) -> None:
     if answer.error is not None:
         chat.failed = True
         note(f"franca: {answer.error}")
+    if answer.stopped and not answer.text:
+        after_ctrl_c()
     if answer.stopped:
         note("(stopped; what came is kept)" if kept else "(stopped; the question is not kept)")
     elif answer.result is not None and not kept:

@@ -8,10 +8,12 @@ import json
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ParamSpec, TextIO, TypeVar
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from franca.errors import FrancaError, SettingsError
 
@@ -35,11 +37,19 @@ class Group(TyperGroup):
             param.default = False if param.default is None else param.default
         return params
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TyperException as error:
+            if ctx.parent is None and "--json" in sys.argv:
+                emit({"error": {"type": "UsageError", "message": error.format_message()}})
+            raise
+
 
 def clean(command: Callable[_P, _R]) -> Callable[_P, _R]:
     """The command, with franca's own errors shown as one message and told by the exit status.
 
-    With `--json` they are a JSON object on stdout too.
+    With `--json` they are a JSON object on stdout too, as wrong usage is.
     """
 
     @functools.wraps(command)
@@ -56,6 +66,9 @@ def clean(command: Callable[_P, _R]) -> Callable[_P, _R]:
             if error.errno == errno.EPIPE:  # whoever read it has enough: Typer ends quietly
                 raise
             note(f"franca: {error}")
+            if kwargs.get("as_json"):
+                with suppress(OSError):  # it may be stdout that fails
+                    emit({"error": problem(error)})
             raise typer.Exit(FAILED) from None
 
     return run
@@ -79,7 +92,7 @@ def emit(value: Any) -> None:
     typer.echo(json.dumps(value, indent=indent, ensure_ascii=False, default=str))
 
 
-def problem(error: FrancaError) -> dict[str, Any]:
+def problem(error: Exception) -> dict[str, Any]:
     """An error as `--json` tells it."""
     told: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
     if isinstance(error, SettingsError):

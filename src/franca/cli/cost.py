@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -41,7 +43,7 @@ def of_call(call: Call, path: Path | None) -> Cost | None:
     """What it costs, None where its price is not known.
 
     Raises:
-        SettingsError: the settings cannot be used.
+        SettingsError: the settings cannot be used, or there is no such backend.
     """
     settings = opened(path)
     backend, model = vendors_name(settings, call.backend, call.model)
@@ -136,13 +138,16 @@ def of_file(path: Path, settings: Path | None, *, batch: bool) -> Whole:
     A record that says what it cost is believed; the others are priced by the day that they tell,
     or today's prices.
 
+    Args:
+        path: `-` is stdin.
+
     Raises:
         ReadError: there is no such file.
         SettingsError: the settings cannot be used.
     """
     prices, whole = opened(settings).prices, Whole()
     try:
-        with path.open("rb") as file:
+        with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     _add(whole, number, line, prices, batch)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from franca.cli.command import emit
+from franca.cli.command import emit, problem
 from franca.errors import CallError, ConnectionError, SettingsError
 from franca.limits.disk import DiskStore
 from franca.limits.memory import MemoryStore
@@ -139,7 +139,7 @@ def watch(found: Sequence[Scope], console: Console, *, as_json: bool = False) ->
     """
     frames = _frames(found, as_json)
     try:
-        if as_json or not console.is_terminal:
+        if as_json or not console.is_terminal or console.is_dumb_terminal:
             for frame in frames:
                 console.print(frame, soft_wrap=as_json)
         with Live(console=console, auto_refresh=False) as live:
@@ -157,8 +157,8 @@ def _frames(found: Sequence[Scope], as_json: bool) -> Iterator[Text]:
         try:
             frame = _frame(look(found), as_json)
         except CallError as error:
-            said = str(error)
-            frame = Text(json.dumps({"error": said})) if as_json else Text(said, "red")
+            told = json.dumps({"error": problem(error)})
+            frame = Text(told) if as_json else Text(str(error), "red")
 
 
 def _frame(rows: Sequence[Row], as_json: bool) -> Text:

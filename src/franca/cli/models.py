@@ -15,10 +15,10 @@ from rich.text import Text
 from franca.backends import BACKENDS
 from franca.backends.catalogue import Model, find, models
 from franca.cli.command import emit, printable
+from franca.cli.source import backend_named
 from franca.errors import SettingsError
 from franca.settings import Settings
 from franca.settings.build import implicit_endpoint, make_target
-from franca.settings.problems import nearest
 from franca.settings.target import Target
 from franca.types import BackendType
 
@@ -95,9 +95,7 @@ def show(
     Raises:
         SettingsError: there is no such backend, or no endpoint to ask.
     """
-    if backend is not None and backend not in BACKENDS:
-        hint = nearest(backend, [b.value for b in BackendType])
-        raise SettingsError([f"backend {backend!r}: no such backend{hint}"])
+    backend = backend_named(backend)
     listed = list(settings.targets()) if settings else []
     targets = [target for target in listed if backend in (None, target.backend)]
     if remote:

@@ -24,6 +24,12 @@ SettingsFile = Annotated[
         help="A settings file; without it, what FRANCA_SETTINGS names.",
     ),
 ]
+NoSettings = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings", metavar="FILE", help="Taken as by every command; it changes nothing here."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 Backend = Annotated[
     str | None,

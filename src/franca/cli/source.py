@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from franca.backends import BACKENDS
+from franca.backends.catalogue import find
 from franca.errors import SettingsError
 from franca.settings import Settings
+from franca.settings.problems import nearest
 from franca.settings.sources import PREFIX, SECTIONS
 
 _VARIABLES = frozenset(PREFIX + name.upper() for name in (*SECTIONS, "SETTINGS"))
@@ -30,7 +33,7 @@ def opened(path: Path | None, *, strict: bool = False) -> Settings:
 
 def _inside() -> bool:
     """Whether the environment has settings: other variables of ours, a cache's place, are none."""
-    return not {name.split("__")[0] for name in os.environ}.isdisjoint(_VARIABLES)
+    return not {n.split("__")[0] for n, value in os.environ.items() if value}.isdisjoint(_VARIABLES)
 
 
 def given(path: Path | None, *, strict: bool = False) -> Settings:
@@ -58,6 +61,18 @@ def load(path: Path | None) -> Settings:
     return settings
 
 
+def backend_named(name: str | None) -> str | None:
+    """The backend of that name, whatever its case.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    known = [backend.value for backend in BACKENDS]
+    if name is None or name.lower() in known:
+        return name and name.lower()
+    raise SettingsError([f"backend {name!r}: no such backend{nearest(name.lower(), known)}"])
+
+
 def chosen(settings: Settings, backend: str | None, model: str | None) -> tuple[str, str | None]:
     """(backend, model) to call where perhaps neither is named.
 
@@ -73,20 +88,26 @@ def chosen(settings: Settings, backend: str | None, model: str | None) -> tuple[
     for target in listed:
         if model in (None, target.model):
             return target.backend, target.model
-    return (_keyed(model) if not listed else _unlisted(model)), model
+    names = list(settings.snapshot.models) if listed else _keyed()
+    return _whose(names, model), model
 
 
-def _keyed(model: str | None) -> str:
-    """The backend whose key is in the environment."""
+def _keyed() -> list[str]:
+    """The backends whose key is in the environment, those that name a model of their own first."""
     rows = [row for row in BACKENDS.values() if row.key and os.environ.get(row.key)]
     if not rows:
         keys = "a vendor's key in the environment (OPENAI_API_KEY, DEEPSEEK_API_KEY, …)"
         raise SettingsError([f"nothing to call: it takes {keys}, or --settings FILE; {_FIRST}"])
-    fitting = rows if len(rows) == 1 else [r for r in rows if r.default_model]
-    if model is not None and len(rows) > 1:
-        fitting = [row for row in rows if row.default_model == model]
-    return fitting[0].backend.value if fitting else _unlisted(model)
+    rows.sort(key=lambda row: row.default_model is None)
+    return [row.backend.value for row in rows]
 
 
-def _unlisted(model: str | None) -> str:
-    raise SettingsError([f"model {model}: nothing says whose it is; name its --backend"])
+def _whose(backends: Sequence[str], model: str | None) -> str:
+    """Which of the backends the model is of: the only one, or the one whose catalogue has it."""
+    fitting = [name for name in backends if model is None or find(name, model)]
+    if len(backends) == 1 or model is None:
+        return backends[0]
+    if len(fitting) == 1:
+        return fitting[0]
+    what = f"{' and '.join(fitting)} have it" if fitting else "nothing says whose it is"
+    raise SettingsError([f"model {model}: {what}; name its --backend"])

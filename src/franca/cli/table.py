@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -36,7 +36,11 @@ def show(columns: Columns, rows: Iterable[Sequence[Cell]], total: Sequence[Cell]
     table = _table(columns, every, total)
     needed = Measurement.get(console, console.options.update(max_width=_ENDLESS), table).maximum
     fits = needed <= console.width
-    console.print(table if fits else _lines(columns, [*every, total] if total else every))
+    if fits:
+        console.print(table)
+        return
+    for line in _lines(columns, [*every, total] if total else every, console):
+        console.print(line, soft_wrap=True)
 
 
 def _table(columns: Columns, rows: Iterable[Sequence[Cell]], total: Sequence[Cell]) -> Table:
@@ -50,12 +54,15 @@ def _table(columns: Columns, rows: Iterable[Sequence[Cell]], total: Sequence[Cel
     return table
 
 
-def _lines(columns: Columns, rows: Iterable[Sequence[Cell]]) -> RenderableType:
+def _lines(columns: Columns, rows: Iterable[Sequence[Cell]], console: Console) -> Iterator[Text]:
+    """For a terminal each cell is folded beside its heading; piped on, it stays on its line."""
     count, width = len(columns.names), max(map(len, columns.figures))
-    lines: list[Text] = []
+    indent = width + 4
+    room = max(console.width - indent, 1) if console.is_terminal else _ENDLESS
     for row in rows:
-        lines.append(Text(" ".join(str(cell) for cell in row[:count] if cell), "bold"))
+        yield Text(" ".join(str(cell) for cell in row[:count] if cell), "bold")
         for heading, cell in zip(columns.figures, row[count:], strict=True):
             if cell:
-                lines.append(Text.assemble(f"  {heading:<{width}}  ", cell))
-    return Group(*lines)
+                folded = Text.assemble(cell).wrap(console, room, overflow="fold")
+                body = Text("\n" + " " * indent).join(folded)
+                yield Text.assemble(f"  {heading:<{width}}  ", body)

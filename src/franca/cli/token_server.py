@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from franca.cli.command import emit
-from franca.settings import Settings
+from franca.cli.source import opened
 
 if TYPE_CHECKING:
     from franca.settings.schema import TokenServerSettings
@@ -39,8 +39,7 @@ def key(path: Path | None) -> str | None:
 
 
 def _section(path: Path | None) -> TokenServerSettings | None:
-    loaded = Settings().load(path) if path is not None else Settings()
-    document = loaded.snapshot.document
+    document = opened(path).snapshot.document
     return document.token_server if document is not None else None
 
 

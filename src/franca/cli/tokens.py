@@ -11,7 +11,7 @@ import typer
 
 from franca import count_tokens
 from franca.cli.command import ReadError, emit, piped
-from franca.cli.source import opened
+from franca.cli.source import backend_named, opened
 from franca.settings import Settings
 from franca.tokens import family_of
 
@@ -57,7 +57,7 @@ def show(
         model: a name of the settings, or a vendor's.
 
     Raises:
-        SettingsError: the settings cannot be used.
+        SettingsError: the settings cannot be used, or there is no such backend.
     """
     known = opened(settings)
     place, name = vendors_name(known, backend, model)
@@ -77,7 +77,12 @@ def show(
 def vendors_name(
     settings: Settings, backend: str | None, model: str | None
 ) -> tuple[str | None, str | None]:
-    """(backend, the vendor's name of the model), where the settings list it; else as given."""
+    """(backend, the vendor's name of the model), where the settings list it; else as given.
+
+    Raises:
+        SettingsError: there is no such backend.
+    """
+    backend = backend_named(backend)
     for target in settings.targets():
         if target.model == model and backend in (None, target.backend):
             return target.backend, target.model_id

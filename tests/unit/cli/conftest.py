@@ -1,5 +1,6 @@
 """What the command line's tests share: the command as a process, on pipes and at a terminal."""
 
+import base64
 import contextlib
 import json
 import os
@@ -15,8 +16,13 @@ import pytest
 
 from franca.backends import BACKENDS
 from franca.cli import weights
+from franca.testing import Answer, Simulator, text_reply
 
 KEY = "a-key-that-nobody-may-see"
+_DOT = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
+    "AAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 _COMMAND = [sys.executable, "-m", "franca"]
 _PATIENCE = 60.0  # seconds until a test that waits for nothing fails
 
@@ -159,6 +165,24 @@ def settings_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    with Simulator(api_key=KEY) as running:
+        yield running
+
+
+@pytest.fixture
+def hangs() -> Answer:
+    """An answer that stops coming after its first word."""
+    return text_reply("one two three four", cut_events=2, hang=True)
+
+
+@pytest.fixture
+def dot() -> bytes:
+    """A picture."""
+    return base64.b64decode(_DOT)
 
 
 @pytest.fixture(scope="session")

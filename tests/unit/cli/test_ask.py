@@ -2,30 +2,22 @@
 
 import base64
 import json
-import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from franca.testing import Simulator, error, text_reply
+from franca.backends import BACKENDS
+from franca.cli.source import chosen
+from franca.errors import SettingsError
+from franca.settings import Settings
+from franca.testing import Answer, Simulator, error, text_reply
 
 KEY = "a-key-that-nobody-may-see"
-DOT = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
-HANGS = text_reply("one two three four", cut_events=2, hang=True)
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Write = Callable[..., Path]
-posix = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator(api_key=KEY) as running:
-        yield running
 
 
 @pytest.fixture
@@ -55,15 +47,17 @@ def test_without_a_question(franca: Run, env: dict[str, str], sim: Simulator) ->
     assert sim.count == 0
 
 
-def test_what_is_sent(franca: Run, env: dict[str, str], sim: Simulator, tmp_path: Path) -> None:
-    (tmp_path / "dot.png").write_bytes(DOT)
+def test_what_is_sent(
+    franca: Run, env: dict[str, str], sim: Simulator, tmp_path: Path, dot: bytes
+) -> None:
+    (tmp_path / "dot.png").write_bytes(dot)
     given = ("--system", "Be brief.", "--max-tokens", "7", "--image", "dot.png", "--no-stream")
     assert franca("ask", "What is this?", *given, **env).returncode == 0
     (request,) = sim.requests
     system, user = request.body["messages"]
     assert system == {"role": "system", "content": "Be brief."}
     assert [part["type"] for part in user["content"]] == ["image_url", "text"]
-    assert base64.b64decode(user["content"][0]["image_url"]["url"].partition(",")[2]) == DOT
+    assert base64.b64decode(user["content"][0]["image_url"]["url"].partition(",")[2]) == dot
     assert 7 in (request.body.get("max_tokens"), request.body.get("max_completion_tokens"))
     assert not request.body.get("stream")
 
@@ -140,17 +134,53 @@ def test_nothing_to_call(franca: Run) -> None:
     assert "settings init" in json.loads(done.stdout)["error"]["message"]
 
 
-def test_a_model_of_nobody(franca: Run, env: dict[str, str]) -> None:
-    done = franca("ask", "Hi", "--model", "other", **env)
+def test_a_model_of_nobody(franca: Run, sim: Simulator, settings_file: Write) -> None:
+    models = {"m": {"endpoints": ["one"]}}
+    backends = {"local": {"models": models}}
+    alone = str(settings_file(sim.url, backends=backends))
+    done = franca("ask", "Hi", "--model", "other", "--settings", alone)
+    assert done.returncode == 2
+    assert "known: m" in done.stderr
+    two = str(settings_file(sim.url, backends={**backends, "openai": {"models": models}}))
+    done = franca("ask", "Hi", "--model", "other", "--settings", two)
     assert done.returncode == 2
     assert "--backend" in done.stderr
+    assert sim.count == 0
 
 
-@posix
-def test_it_is_shown_as_it_comes_and_ctrl_c_ends_it(
-    terminal: Any, env: dict[str, str], sim: Simulator
+def test_whose_a_model_is_by_the_catalogue(
+    franca: Run, sim: Simulator, settings_file: Write
 ) -> None:
-    sim.default = HANGS
+    """Neither the settings nor the option says: two backends take any model."""
+    backends: dict[str, Any] = {n: {"default_endpoint": "one"} for n in ("deepseek", "openai")}
+    backends["local"] = {"models": {"m": {"endpoints": ["one"]}}}
+    path = str(settings_file(sim.url, backends=backends))
+    told = json.loads(
+        franca("ask", "Hi", "--model", "gpt-6-luna", "--json", FRANCA_SETTINGS=path).stdout
+    )
+    assert (told["backend"], told["model"]) == ("openai", "gpt-6-luna")
+
+
+def test_whose_a_model_is_by_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for row in BACKENDS.values():
+        monkeypatch.delenv(row.key or "NONE", raising=False)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert chosen(Settings(), None, "claude-haiku-4-5") == ("anthropic", "claude-haiku-4-5")
+    assert chosen(Settings(), None, "openai/gpt-4o")[0] == "openrouter"
+    assert chosen(Settings(), None, None) == ("openai", None)  # OpenRouter names no model
+    with pytest.raises(SettingsError, match="--backend"):
+        chosen(Settings(), None, "claude-nope")
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    monkeypatch.delenv("OPENAI_API_KEY")
+    assert chosen(Settings(), None, "claude-nope")[0] == "openrouter"  # it is the only one
+
+
+def test_it_is_shown_as_it_comes_and_ctrl_c_ends_it(
+    terminal: Any, env: dict[str, str], sim: Simulator, hangs: Answer
+) -> None:
+    sim.default = hangs
     asking = terminal("ask", "Count", **env)
     asking.see("one")
     asking.type("\x03")
@@ -158,7 +188,6 @@ def test_it_is_shown_as_it_comes_and_ctrl_c_ends_it(
     assert "Traceback" not in asking.shown
 
 
-@posix
 def test_a_terminal_is_not_steered_by_a_model(
     franca: Run, terminal: Any, env: dict[str, str], sim: Simulator
 ) -> None:

@@ -204,7 +204,7 @@ def test_watching_goes_on_when_redis_is_back(tmp_path: Path, redis: RedisServer)
         redis.kill()
         while "error" not in (line := json.loads(watch.stdout.readline())):
             pass
-        assert f"127.0.0.1:{redis.port}" in line["error"]
+        assert f"127.0.0.1:{redis.port}" in line["error"]["message"]
         redis.start()
         while "error" in json.loads(watch.stdout.readline()):
             pass

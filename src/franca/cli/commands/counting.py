@@ -37,7 +37,9 @@ def tokens(
 def cost(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="FILE.jsonl", help="Results, one a line, as --json writes them."),
+        typer.Argument(
+            metavar="FILE.jsonl|-", help="Results, one a line, as --json writes them; - is stdin."
+        ),
     ] = None,
     model: Model = None,
     backend: Backend = None,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from franca.cli.command import after_ctrl_c, clean
-from franca.cli.options import AsJson, SettingsFile
+from franca.cli.options import AsJson, NoSettings, SettingsFile
 
 
 @clean
@@ -19,6 +19,7 @@ def demo(
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Use the simulator, not a model.")
     ] = False,
+    settings: NoSettings = None,
     as_json: AsJson = False,
 ) -> None:
     """Show franca at work: no key needed.
@@ -55,7 +56,10 @@ def local(
     exit_with_parent: Annotated[
         bool, typer.Option("--exit-with-parent", hidden=True, help="End when stdin does.")
     ] = False,
-    settings: SettingsFile = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option("--settings", metavar="FILE", help="Their backend `local` says where."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve a GGUF file on both wires.

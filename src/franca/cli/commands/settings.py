@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from franca.cli.command import FAILED, UNUSABLE, Group, clean
-from franca.cli.options import AsJson, SettingsFile
+from franca.cli.options import AsJson, NoSettings, SettingsFile
 
 app = typer.Typer(
     cls=Group,
@@ -18,6 +18,23 @@ app = typer.Typer(
 )
 
 _File = Annotated[Path | None, typer.Argument(metavar="FILE", help="The same as --settings FILE.")]
+_Written = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="What to write: its name ends in .json or .yaml. settings.json by default.",
+    ),
+]
+
+
+def _one(file: Path | None, settings: Path | None) -> Path | None:
+    """The file, which may be named in either way."""
+    if file and settings and file != settings:
+        raise typer.BadParameter("FILE and --settings name two files; give one of them")
+    return file or settings
 
 
 @app.command()
@@ -37,7 +54,7 @@ def check(
     """
     from franca.cli import settings_file
 
-    report = settings_file.check(file or settings, strict=strict)
+    report = settings_file.check(_one(file, settings), strict=strict)
     settings_file.show_check(report, as_json=as_json)
     if not report.ok:
         raise typer.Exit(UNUSABLE)
@@ -57,26 +74,25 @@ def show(
     from franca.cli import settings_file
     from franca.cli.source import given
 
-    settings_file.show(given(file or settings), as_json=as_json)
+    settings_file.show(given(_one(file, settings)), as_json=as_json)
 
 
 @app.command()
 @clean
-def schema(as_json: AsJson = False) -> None:
-    """Print the JSON schema, for an editor."""
+def schema(settings: NoSettings = None, as_json: AsJson = False) -> None:
+    """Print the JSON schema of settings files, for an editor."""
     import json
 
+    from franca.cli.command import emit
     from franca.settings import json_schema
 
-    typer.echo(json.dumps(json_schema(), indent=2))
+    emit(json_schema()) if as_json else typer.echo(json.dumps(json_schema(), indent=2))
 
 
 @app.command()
 @clean
 def init(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Ends in .json or .yaml.")
-    ] = Path("settings.json"),
+    settings: _Written = None,
     force: Annotated[bool, typer.Option("--force", help="Write over what is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -86,7 +102,7 @@ def init(
     """
     from franca.cli import first_file
 
-    found = first_file.keyed()
+    found, output = first_file.keyed(), settings or Path("settings.json")
     if found:
         first_file.write(first_file.document(found), output, force=force)
     first_file.show(found, output, as_json=as_json)
