@@ -29,12 +29,14 @@ class Admitted:
     Args:
         truncation: what was left out of it.
         permit: what it holds of the target's limits, None where nothing is limited.
+        probes: whether it is the one probe of a target that was out.
     """
 
     target: Target
     request: ChatRequest
     truncation: Truncation | None = None
     permit: Permit | None = None
+    probes: bool = False
 
 
 def admit(run: Run, targets: Sequence[Target]) -> Generator[Effect, Any, Admitted]:
@@ -100,19 +102,22 @@ def _wait(admitted: Admitted, found: Scope) -> Generator[Effect, Any, float]:
 
 
 def _unheld(run: Run, target: Target) -> Generator[Effect, Any, None]:
-    """Wait out what the vendor of an endpoint without limits asked for."""
-    wait = health_of(target).held - run.now()
-    if wait <= 0:
+    """Wait out what the vendor of an endpoint without limits asked for, while it asks for it."""
+    health, now = health_of(target), run.now()
+    if health.held <= now:
         return
     patience = run.patience(None)
-    if wait > (target.policy.max_retry_delay if patience is None else patience):
-        raise RateLimitError(
-            f"the vendor wants no request for another {wait:.3g} s",
-            backend=target.backend,
-            endpoint_id=target.endpoint_id,
-            retry_after=wait,
-        )
-    yield Sleep(wait)
+    ends = now + (target.policy.max_retry_delay if patience is None else patience)
+    while (wait := health.held - now) > 0:
+        if now + wait > ends:
+            raise RateLimitError(
+                f"the vendor wants no request for another {wait:.3g} s",
+                backend=target.backend,
+                endpoint_id=target.endpoint_id,
+                retry_after=wait,
+            )
+        yield Sleep(run.drawn(wait, ends - now))
+        now = run.now()
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from franca.errors import CallError, ContextLengthError, RateLimitError
 from franca.flow.admit import Admitted, admit
@@ -13,14 +13,18 @@ from franca.flow.built import built
 from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Sleep
 from franca.flow.ending import Ending
 from franca.flow.health import health_of
-from franca.flow.order import order
-from franca.flow.retry import backoff, meaning, summed
+from franca.flow.order import fit, order
+from franca.flow.retry import meaning, summed
 from franca.flow.run import Conduct, Route, Run
 from franca.settings.target import Target
 from franca.types import ChatCompletion, ChatDelta, ChatRequest
 from franca.wire import wire
 from franca.wire.failures import failure
 from franca.wire.stream import StreamReader
+
+if TYPE_CHECKING:
+    from franca.flow.permits import Permit
+    from franca.limits.model import Settle
 
 T = TypeVar("T")
 Flow = Generator[Effect, Outcome, T]
@@ -54,7 +58,7 @@ def _call(run: Run, route: Route, one: One[T]) -> Flow[T]:
         return (yield from _routed(run, route, one))
     except CallError as error:
         if run.watch is not None:
-            run.tell("on_error", _last(route, error), error=error)
+            run.tell("on_error", _last(run, route, error), error=error)
         raise
     except BaseException as error:
         if run.watch is not None:
@@ -64,38 +68,45 @@ def _call(run: Run, route: Route, one: One[T]) -> Flow[T]:
         run.errors.clear()  # their tracebacks hold this run
 
 
-def _last(route: Route, error: CallError) -> Target:
+def _last(run: Run, route: Route, error: CallError) -> Target:
     """The target that an error came from."""
-    groups = (route.targets, *route.fallbacks, *route.context)
+    groups = ([run.last] if run.last else [], route.targets, *route.fallbacks, *route.context)
     came = (t for group in groups for t in group if t.endpoint_id == error.endpoint_id)
     return next(came, route.targets[0])
 
 
 def _routed(run: Run, route: Route, one: One[T]) -> Flow[T]:
     try:
-        return (yield from _anywhere(run, (route.targets, *route.fallbacks), one))
+        return (yield from _anywhere(run, (route.targets, *route.fallbacks), one, route.targets))
     except ContextLengthError as error:
         if not route.context:
             raise
         if error not in run.errors:
             run.errors.append(error)
-    return (yield from _anywhere(run, route.context, one))
+    return (yield from _anywhere(run, route.context, one, route.context[-1]))
 
 
-def _anywhere(run: Run, groups: Sequence[Sequence[Target]], one: One[T]) -> Flow[T]:
+def _anywhere(
+    run: Run, groups: Sequence[Sequence[Target]], one: One[T], own: Sequence[Target]
+) -> Flow[T]:
     """The first model that answers. Those whose endpoints are all out are passed over, unless all
-    of all are."""
+    of all are.
+
+    Args:
+        own: the model that was meant; what another cannot take is not the caller's mistake.
+    """
     now = run.now()
-    well = [g for g in groups if len(groups) == 1 or not all(health_of(t).open(now) for t in g)]
-    for group in well or groups:
+    well = [g for g in groups if len(groups) == 1 or fit(g, now)] or groups
+    for group in well:
         try:
-            result = yield from _among(run, group, one)
+            result = yield from _among(run, group, one, more=group is not well[-1])
         except CallError as error:
-            if group is groups[0] or len(groups) == 1:
+            if group is own:
+                error.tried = tuple(e for e in run.errors if e is not error)
                 raise
             if error not in run.errors:  # else a try has met it
                 run.errors.append(error)
-            continue  # what another model cannot take is not the caller's mistake
+            continue
         if result is not None:
             return result
         if (left := run.left()) is not None and left <= 0:
@@ -110,14 +121,17 @@ def _failed(run: Run, groups: Sequence[Sequence[Target]]) -> CallError:
     return error
 
 
-def _among(run: Run, group: Sequence[Target], one: One[T]) -> Flow[T | None]:
+def _among(run: Run, group: Sequence[Target], one: One[T], *, more: bool) -> Flow[T | None]:
     """One model's endpoints, until one answers; None when there is nothing left to try.
+
+    Args:
+        more: whether there is another model to go to.
 
     Raises:
         CallError: the caller's own mistake.
     """
     left, fresh, before = list(group), list(group), run.tries
-    pool = (yield from _next(run, left, fresh, 0)) if run.errors else list(group)
+    pool = (yield from _next(run, left, fresh, 0, more=more)) if run.errors else list(group)
     while pool:
         try:
             admitted = yield from _choice(run, pool)
@@ -129,18 +143,17 @@ def _among(run: Run, group: Sequence[Target], one: One[T]) -> Flow[T | None]:
         except CallError as error:
             kind = meaning(error)
             if kind == "caller":
-                error.tried = tuple(e for e in run.errors if e is not error)
                 raise
         fresh = [t for t in fresh if t is not admitted.target]
         if kind != "again":
             left = [t for t in left if t is not admitted.target]
-        pool = yield from _next(run, left, fresh, run.tries - before)
+        pool = yield from _next(run, left, fresh, run.tries - before, more=more)
     return None
 
 
 def _choice(run: Run, pool: Sequence[Target]) -> Flow[Admitted]:
     """Where the next try goes: by tier, health, strategy and limits."""
-    if len(pool) == 1:
+    if len(pool) == 1 and not health_of(pool[0]).until:
         return (yield from admit(run, pool))
     now, conduct, policy = run.now(), run.conduct, run.policy
     strategy = conduct.strategy or policy.strategy
@@ -150,6 +163,7 @@ def _choice(run: Run, pool: Sequence[Target]) -> Flow[Admitted]:
     try:
         admitted = yield from admit(run, ordered)
         chosen = admitted.target
+        admitted.probes = chosen in probes
     finally:
         for target in probes:
             if target is not chosen:
@@ -157,22 +171,25 @@ def _choice(run: Run, pool: Sequence[Target]) -> Flow[Admitted]:
     return admitted
 
 
-def _next(run: Run, left: list[Target], fresh: list[Target], tries: int) -> Flow[list[Target]]:
+def _next(
+    run: Run, left: list[Target], fresh: list[Target], tries: int, *, more: bool
+) -> Flow[list[Target]]:
     """Those that the next try may go to, when it may: at once to one that was not tried, else
     after a wait; none when there is nothing left to do.
 
-    One that is out is for when all are. A retry that is not within an endpoint's budget waits for
-    it as for its turn, unless the endpoint is out; longer where retries of others are under way
-    there, whose answers pay for it.
+    One that is out is for when all are, of other models too. A retry that is not within an
+    endpoint's budget waits for it as for its turn, unless the endpoint is out; longer where
+    retries of others are under way there, whose answers pay for it.
     """
     now, most = run.now(), run.policy.max_retry_delay
     if run.deadline is not None and now >= run.deadline:
         return []
-    well = [t for t in left if not health_of(t).open(now)] or left
+    well = fit(left, now) or ([] if more else left)
     new = [t for t in well if t in fresh]
     if paid := [t for t in new if run.payable(t) and health_of(t).held <= now]:
         return paid
     attempt, until = max(tries, 1), now + most if new or tries <= run.max_retries else now
+    new = [t for t in new if health_of(t).held <= now]
     while True:
         now = run.now()
         due = [t for t in new or _others(run, well) if health_of(t).held - now <= most]
@@ -196,13 +213,10 @@ def _others(run: Run, well: list[Target]) -> list[Target]:
 
 def _waited(run: Run, due: list[Target], attempt: int) -> Flow[bool]:
     """Wait before a try; False where the deadline comes first."""
-    now, most = run.now(), run.policy.max_retry_delay
-    turn = max(min(attempt, run.max_retries), 1)
-    run.wait = max(
-        min(health_of(t).held for t in due) - now,
-        backoff(turn, run.delay, most, run.conduct.random()),
-        0.0 if any(run.payable(t) for t in due) else _TURN,
-    )
+    now, turn = run.now(), max(min(attempt, run.max_retries), 1)
+    told = max(min(health_of(t).held for t in due) - now, 0.0)
+    least = 0.0 if any(run.payable(t) for t in due) else _TURN
+    run.wait = max(run.drawn(told, run.policy.max_retry_delay, turn), least)
     if run.deadline is not None and now + run.wait >= run.deadline:
         return False
     yield Sleep(run.wait)
@@ -220,9 +234,10 @@ def _try(run: Run, admitted: Admitted, one: One[T]) -> Flow[T]:
         health.retries -= paid
         if isinstance(error, CallError):
             run.failed(target, began, error)
-        else:
-            health.unprobed()
         raise
+    finally:
+        if admitted.probes:  # what it has found is told by now
+            health.unprobed()
     now = run.now()
     health.retries -= paid
     health.succeeded(began, now, target.policy, again=paid)
@@ -292,12 +307,18 @@ def _refused(admitted: Admitted, reply: Reply | CallError) -> Flow[CallError]:
     permit = admitted.permit
     if isinstance(reply, CallError):
         if permit is not None:
-            yield permit.kept() if getattr(reply, "sent", True) else permit.back()
+            yield _unanswered(permit, reply)
         return reply
     error = failure(reply.status, reply.headers, reply.body, admitted.target)
     if permit is not None:
         yield permit.refused(error, reply.headers)
     return error
+
+
+def _unanswered(permit: Permit, error: CallError) -> Settle:
+    if error.status_code:  # it was answered, to an SDK
+        return permit.refused(error, {})
+    return permit.kept() if getattr(error, "sent", True) else permit.back()
 
 
 def _sent(run: Run, admitted: Admitted, began: float) -> Flow[Reply | CallError]:

@@ -160,7 +160,7 @@ class Health:
         return True
 
     def unprobed(self) -> None:
-        """The probe was not sent."""
+        """The probe was not sent, or is over."""
         self._probe = 0.0
 
     def succeeded(self, began: float, now: float, policy: Policy, *, again: bool) -> None:

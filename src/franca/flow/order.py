@@ -53,11 +53,11 @@ def order(
     """
     if len(targets) == 1:
         return list(targets)
-    fit = _fit(targets, now)
-    if not fit:
+    called = fit(targets, now)
+    if not called:
         return sorted(targets, key=lambda t: health_of(t).until)
     ordered: list[Target] = []
-    for _, members in groupby(sorted(fit, key=lambda t: t.priority), lambda t: t.priority):
+    for _, members in groupby(sorted(called, key=lambda t: t.priority), lambda t: t.priority):
         tier = list(members)
         if len(tier) > 1:
             ranked = yield from _ranked(tier, request, strategy, now, random, turns)
@@ -66,11 +66,10 @@ def order(
     return ordered
 
 
-def _fit(targets: Sequence[Target], now: float) -> list[Target]:
+def fit(targets: Sequence[Target], now: float) -> list[Target]:
     """Those that are not out; of a tier no more may be out than the policy's share."""
     out = [t for t in targets if health_of(t).open(now)]
-    share = targets[0].policy.max_ejection
-    if out and share < 1:
+    if out and (share := targets[0].policy.max_ejection) < 1:
         kept: list[Target] = []
         for priority in {t.priority for t in out}:
             most = int(share * sum(t.priority == priority for t in targets))
@@ -92,7 +91,7 @@ def _ranked(
     random: Callable[[], float],
     turns: Turns,
 ) -> Generator[Effect, Any, list[Target]]:
-    if (key := request.affinity_key) is not None:
+    if strategy != "first" and (key := request.affinity_key) is not None:
         return sorted(tier, key=lambda t: -_draw(_chance(key, t.endpoint_id), t.weight))
     if strategy == "usage":
         rooms = yield from _rooms(tier)

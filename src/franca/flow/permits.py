@@ -43,7 +43,7 @@ class Permit(Lease):
     def refused(self, error: CallError, headers: Mapping[str, str]) -> Settle:
         """The vendor answered with an error: a request that used no tokens."""
         seen, held = read(headers, self.scope.rules)
-        if isinstance(error, RateLimitError) and error.retry_after:
+        if error.retry_after and (error.retryable or isinstance(error, RateLimitError)):
             held = max(held, int(error.retry_after * SECOND))
         return self._settle(self.scope.amounts(0, 0), seen, held)
 

@@ -9,10 +9,10 @@ from random import random
 from typing import Any
 
 from franca.errors import CallError, RateLimitError, TimeoutError
-from franca.flow.health import brief, health_of
+from franca.flow.health import Health, brief, health_of
 from franca.flow.hooks import Hooks, Moment, Watch, log
 from franca.flow.order import Turns
-from franca.flow.retry import meaning
+from franca.flow.retry import backoff, meaning
 from franca.settings.policy import Strategy
 from franca.settings.target import Target
 from franca.types import ChatRequest
@@ -63,7 +63,7 @@ class Run:
     Attributes:
         deadline: when it must be over, None for whenever.
         errors: what its tries met, oldest first.
-        tries: how many there were. tried: the endpoints' ids. last: where it was last sent.
+        tries: how many there were. tried: where, by its health. last: where it was last sent.
         wait: seconds before the next.
         free: whether the next is outside the budgets of endpoints that are not out: the vendor has
             named its time, or has refused the key.
@@ -81,7 +81,7 @@ class Run:
         self.deadline = None if span is None else conduct.now() + span
         self.errors: list[CallError] = []
         self.tries, self.free, self.wait = 0, True, 0.0
-        self.tried: set[str] = set()
+        self.tried: set[Health] = set()
         self.last: Target | None = None
         self.watch = Watch(conduct.hooks, request, conduct.now) if conduct.hooks else None
 
@@ -108,6 +108,21 @@ class Run:
         ends = began + span
         return ends if self.deadline is None else min(ends, self.deadline)
 
+    def drawn(self, told: float, most: float, attempt: int = 1) -> float:
+        """Seconds to wait before the n-th retry, on top of those that a vendor has told all of its
+        callers: they do not come back together either.
+
+        Args:
+            most: in all. Of what the deadline leaves after the told ones half is for the answer.
+        """
+        wait = backoff(attempt, self.delay, self.policy.max_retry_delay, self.conduct.random())
+        if not told:
+            return wait
+        room = most - told
+        if (left := self.left()) is not None:
+            room = min(room, (left - told) / 2)
+        return told + max(min(wait, room), 0.0)
+
     def tell(self, moment: Moment, target: Target, **facts: Any) -> None:
         """Tell the hooks."""
         if self.watch is not None:
@@ -128,12 +143,12 @@ class Run:
         self.tries += 1
         if self.errors:
             self._again(target, self.errors[-1])
-        self.tried.add(target.endpoint_id)
+        health = health_of(target)
+        self.tried.add(health)
         self.last = target
         self.tell("on_request", target)
         if gratis:
             return False
-        health = health_of(target)
         health.reserve -= 1
         health.retries += 1
         return True
@@ -142,7 +157,7 @@ class Run:
         """Those that were left out, and for what."""
         for target in targets:
             health = health_of(target)
-            if target.endpoint_id not in self.tried and health.open(self.now()):
+            if health not in self.tried and health.open(self.now()):
                 yield f"{target.endpoint_id}: {health.last}"
 
     def failed(self, target: Target, began: float, error: CallError) -> None:
@@ -158,7 +173,7 @@ class Run:
         return self.deadline is not None and self.until(target, began) == self.deadline
 
     def _again(self, target: Target, error: CallError) -> None:
-        retry = target.endpoint_id in self.tried
+        retry = health_of(target) in self.tried
         facts: dict[str, Any] = {"error": error} | ({"wait": self.wait} if retry else {})
         self.tell("on_retry" if retry else "on_failover", target, **facts)
         if log.isEnabledFor(logging.INFO):
@@ -177,7 +192,6 @@ def judge(target: Target, began: float, now: float, error: CallError, *, stream:
         if error.status_code:  # it is well enough to say so
             health.succeeded(began, now, policy, again=False)
     elif isinstance(error, RateLimitError):
-        health.unprobed()
         health.hold(now + (error.retry_after or 0.0))
     else:
         average = health.first if stream else health.whole

@@ -208,6 +208,16 @@ def test_too_long_for_the_context_fallback_too() -> None:
     assert [each.endpoint_id for each in error.tried] == ["a"]
 
 
+def test_each_context_fallback_is_tried() -> None:
+    world = World({"a": [TOO_LONG, refused(500), TOO_LONG], "x": [TOO_LONG] * 2, "y": [TOO_LONG]})
+    own, context = targets("a"), [targets("x"), targets("y"), targets("z")]
+    assert world.ask(Route(own, (), context)).endpoint_id == "z"
+    error = world.ask(Route(own, (), context[:1]))
+    assert type(error) is ContextLengthError
+    assert [each.endpoint_id for each in error.tried] == ["a", "a"]
+    assert world.tried() == "axyzaax"
+
+
 def test_a_prompt_that_our_own_count_finds_too_long_goes_there_unsent() -> None:
     small = target("a", context_length=50)
     asked = request(context_length_control="latest")

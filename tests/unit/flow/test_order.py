@@ -270,6 +270,11 @@ def test_a_new_endpoint_takes_only_its_share_of_conversations() -> None:
     assert len(moved) / len(KEYS) == pytest.approx(0.2, abs=0.03)
 
 
+def test_affinity_changes_nothing_where_the_first_is_wanted() -> None:
+    pool = targets("abcd")
+    assert {ordered(pool, "first", key=f"talk-{i}") for i in range(50)} == {"abcd"}
+
+
 def test_affinity_stays_within_the_tier() -> None:
     pool = [target("a"), target("b"), replace(target("c"), priority=2)]
     assert all(ordered(pool, key=key)[2] == "c" for key in KEYS[:50])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,10 +68,23 @@ def test_failover_then_retry_then_an_answer() -> None:
     assert [error.status_code for error in met if error] == [503, 500, 503]
 
 
+def test_another_model_at_the_same_endpoint_is_another_place() -> None:
+    heard = Heard()
+    world = world_of(heard, {"a": [refused(500)] * 2})
+    place = target("a")
+    error = world.ask(
+        Route([place], [[replace(place, model="n", model_id="n")]]), request(max_retries=0)
+    )
+    assert isinstance(error, ProviderError)
+    assert [f"{name} {event.model}" for name, event in heard.events] == [
+        "request m", "failover n", "request n", "error n",
+    ]  # fmt: skip
+
+
 def test_what_the_vendor_asked_for_is_the_wait() -> None:
     heard = Heard()
     world_of(heard, {"a": [refused(429, retry_after="7")]}).ask(targets("a"))
-    assert [event.wait for event in heard.of("retry")] == [7.0]
+    assert [event.wait for event in heard.of("retry")] == [7.5]
 
 
 def test_an_error_is_told_once_with_all_that_was_met() -> None:
