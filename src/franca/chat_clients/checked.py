@@ -42,6 +42,7 @@ _WHOLE: Form = (_whole, "a whole number")
 _SECONDS: Form = (_number, "a number of seconds")
 _FROM_0: Form = (lambda v: _number(v) and v >= 0, "a number of seconds from 0 on")
 _ABOVE_0: Form = (lambda v: _number(v) and v > 0, "a number of seconds above 0")
+_FROM_1: Form = (lambda v: _whole(v) and v > 0, "a whole number from 1 on")
 _MODELS = "a model's name, or a list of names"
 _POLICIES = ("strict", "warn", "passthrough")
 
@@ -58,7 +59,7 @@ _FORMS: dict[str, Form] = {
     **dict.fromkeys(("timeout", "idle_timeout"), _ABOVE_0),
     **dict.fromkeys(("max_wait", "retry_delay"), _FROM_0),
     "deadline": _SECONDS,
-    "n": (lambda v: _whole(v) and v > 0, "a whole number from 1 on"),
+    **dict.fromkeys(("n", "max_tokens"), _FROM_1),
     "max_retries": (lambda v: _whole(v) and v >= 0, "a whole number from 0 on"),
     "stop": (_texts, "a text, or a list of texts"),
     "modalities": (lambda v: _texts(v) and not isinstance(v, str), "a list of texts"),
@@ -80,7 +81,7 @@ _FORMS: dict[str, Form] = {
 
 
 def check(name: str, value: Any) -> None:
-    """Nothing, where a parameter's value is of its form; `max_tokens` is its wire's to look at.
+    """Nothing, where a parameter's value is of its form.
 
     Raises:
         InvalidRequestError: it is not; names the parameter, and shows no value that may be secret.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from typing import Any
 
 from franca.errors import InvalidRequestError
 from franca.settings.target import Target
@@ -47,6 +48,17 @@ def invalid(why: str, target: Target) -> InvalidRequestError:
     return InvalidRequestError(
         why, backend=target.backend, endpoint_id=target.endpoint_id, code="capability"
     )
+
+
+def with_turns(body: dict[str, Any], target: Target) -> dict[str, Any]:
+    """`body`, whose `messages` no vendor takes where nothing stands in them.
+
+    Raises:
+        InvalidRequestError: there is no turn.
+    """
+    if body["messages"] == []:
+        raise invalid("messages: expected a turn at least, beside the system's", target)
+    return body
 
 
 def _depth() -> int:

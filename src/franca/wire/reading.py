@@ -38,6 +38,8 @@ def read_messages(messages: Iterable[MessageLike] | str, home: str = _OPENAI) ->
     for place, message in enumerate(messages):
         try:
             read += _read(message, home)
+        except InvalidRequestError as error:
+            raise InvalidRequestError(f"messages[{place}]: {error.message}") from None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             why = f"messages[{place}] is not a message: {type(error).__name__}: {error}"
             raise InvalidRequestError(why) from None
@@ -46,16 +48,41 @@ def read_messages(messages: Iterable[MessageLike] | str, home: str = _OPENAI) ->
 
 def _read(message: MessageLike, home: str) -> list[Message]:
     if isinstance(message, Message):
+        _check(message.content)
         return [message]
     if isinstance(message, ChatCompletion | Choice):
         return [Message("assistant", list(message.parts) or _fields(message))]
     if not isinstance(message, Mapping):
         if not hasattr(message, "model_dump"):
-            raise TypeError(f"expected a mapping or a message, got {type(message).__name__}")
+            kind = type(message).__name__
+            raise InvalidRequestError(f"{kind} is not a message; expected a mapping")
         message = message.model_dump(exclude_unset=True)  # a vendor SDK's own object
     if "role" not in message:
-        raise ValueError("it has no role")
+        raise InvalidRequestError("it has no role; expected user, assistant, system or tool")
+    content = message.get("content")
+    if isinstance(content, list | tuple):
+        content = [_plain(part) for part in content]
+        message = {**message, "content": content}
+    _check(content)
     return wire(_wire_of(message, home)).read_message(message)
+
+
+def _plain(part: Any) -> Any:
+    """A vendor SDK's own block as a mapping, anything else as it is."""
+    return part.model_dump(exclude_unset=True) if hasattr(part, "model_dump") else part
+
+
+def _check(content: Any) -> None:
+    """Raise where a turn's content could not be read, and say of what it is."""
+    if content is None or isinstance(content, str):
+        return
+    if not isinstance(content, list | tuple):
+        kind = type(content).__name__
+        raise InvalidRequestError(f"its content is {kind}; expected a text or a list of parts")
+    for place, part in enumerate(content):
+        if not isinstance(part, str | Mapping | Part):
+            why = f"content[{place}]: expected a text, a mapping or a part"
+            raise InvalidRequestError(f"{why}, got {type(part).__name__}")
 
 
 def _fields(answer: ChatCompletion | Choice) -> str | list[Part] | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from anthropic.types import TextBlock, ThinkingBlock
 
 from franca import InvalidRequestError
 from franca.chat_clients.checked import check
 from franca.testing import scripted_client
-from franca.types import ChatParams
+from franca.types import ChatParams, Message
 
 RIGHT: dict[str, list[Any]] = {
     "temperature": [0, 0.7],
@@ -61,6 +62,7 @@ WRONG: list[tuple[str, Any]] = [
     *((name, "hot") for name in ("temperature", "top_p", "top_k", "seed", "n", "max_retries")),
     *((name, "30") for name in ("timeout", "deadline", "idle_timeout", "max_wait", "retry_delay")),
     *((name, -1) for name in ("timeout", "idle_timeout", "max_wait", "retry_delay", "n")),
+    *(("max_tokens", value) for value in (0, -4, "10", 1.5, True)),
     *((name, 5) for name in ("user", "affinity_key", "stop", "tools", "tool_choice", "thinking")),
     *((name, 5) for name in ("fallback_models", "context_fallback", "reasoning_effort")),
     *((name, "x") for name in ("response_format", "metadata", "extra_body", "extra_headers")),
@@ -100,6 +102,57 @@ def test_any_other_is_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(InvalidRequestError, match=rf"^{name}: expected "):
         scripted_client("never said", **{name: value})
     assert client.calls == []
+
+
+@pytest.mark.parametrize("backend", ["openai", "anthropic"])
+@pytest.mark.parametrize(
+    ("messages", "told"),
+    [
+        ([], "messages: expected a turn at least"),
+        ([{"role": "user", "content": 5}], r"messages\[0\]: its content is int; expected a text"),
+        (["Hi", "there"], r"messages\[0\]: str is not a message"),
+        ([Message("user", "Hi"), {}], r"messages\[1\]: it has no role; expected user"),
+        ([{"role": "user", "content": b"Hi"}], r"messages\[0\]: its content is bytes"),
+        ([{"role": "user", "content": {"type": "text"}}], r"messages\[0\]: its content is dict"),
+        ([Message("user", cast("Any", 5))], r"messages\[0\]: its content is int"),
+        ([{"role": "user", "content": ["Hi", 5]}], r"messages\[0\]: content\[1\]: .* got int"),
+    ],
+)
+def test_a_conversation_of_another_form_is_refused_by_its_place(
+    backend: str, messages: Any, told: str
+) -> None:
+    client = scripted_client("never said", backend=backend)
+    with pytest.raises(InvalidRequestError, match=f"^{told}"):
+        client.create_completion(messages)
+    assert client.calls == []
+
+
+def test_a_system_prompt_alone_is_no_conversation_on_anthropics_wire() -> None:
+    client = scripted_client("never said", backend="anthropic")
+    with pytest.raises(InvalidRequestError, match=r"^messages: expected a turn"):
+        client.create_completion([{"role": "system", "content": "Be terse."}])
+
+
+def test_blocks_of_a_vendors_sdk_may_stand_in_a_dict() -> None:
+    blocks = [TextBlock(type="text", text="Hi"), ThinkingBlock(
+        type="thinking", thinking="hm", signature="s")]  # fmt: skip
+    client = scripted_client("Hello", backend="anthropic")
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": blocks}]
+    client.create_completion([*turns, {"role": "user", "content": "Go on"}])
+    assert client.calls[0].body["messages"][1]["content"] == [
+        {"type": "text", "text": "Hi"},
+        {"type": "thinking", "thinking": "hm", "signature": "s"},
+    ]
+
+
+def test_a_text_may_stand_beside_anthropics_blocks() -> None:
+    picture = {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}
+    client = scripted_client("A fox", backend="anthropic")
+    client.create_completion([{"role": "user", "content": ["What is it?", picture]}])
+    assert client.calls[0].body["messages"][0]["content"] == [
+        {"type": "text", "text": "What is it?"},
+        picture,
+    ]
 
 
 def test_the_error_shows_a_number_and_of_all_else_the_kind() -> None:

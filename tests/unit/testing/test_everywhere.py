@@ -266,7 +266,8 @@ def test_a_scripted_client_of_anthropics_wire():
     client = scripted_client(ANSWER, ANSWER, "Hello", backend="anthropic", max_tokens=99)
     assert seen(client.create_completion("?")) == seen(ANSWER)
     assert seen(client.create_stream("?").result()) == seen(ANSWER)
-    result = client.create_completion([{"role": "system", "content": "Be brief."}])
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "?"}]
+    result = client.create_completion(turns)
     assert (result.content, result.backend) == ("Hello", "anthropic")
     assert client.calls[2].body["system"] == "Be brief."
     assert client.calls[2].body["max_tokens"] == 99

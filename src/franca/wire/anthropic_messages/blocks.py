@@ -66,6 +66,8 @@ def read_exactly(block: Any) -> Part:
     if not isinstance(block, dict):
         if isinstance(block, Part):
             return block  # one of ours, among dicts
+        if isinstance(block, str):
+            return TextPart(block)
         raise InvalidRequestError(f"a content block is {type(block).__name__}, not an object")
     part = read_block(block)
     if isinstance(part, TextPart) and not part.text.strip():

@@ -15,7 +15,7 @@ from franca.types import ChatRequest
 from franca.wire.anthropic_messages.blocks import JSON
 from franca.wire.anthropic_messages.messages import write_messages, write_system
 from franca.wire.builtin import joined, write_builtin
-from franca.wire.policy import invalid, unsupported
+from franca.wire.policy import invalid, unsupported, with_turns
 
 LEAST_BUDGET = 1024
 """The smallest `budget_tokens` that the vendor takes."""
@@ -78,7 +78,7 @@ def build(request: ChatRequest, target: Target) -> JSON:
     if request.stream:
         body["stream"] = True
     body.update(request.params.get("extra_body") or {})
-    return body
+    return with_turns(body, target)
 
 
 def _put(name: str, value: Any, body: JSON, request: ChatRequest, target: Target) -> None:
@@ -152,6 +152,12 @@ def _tool(tool: Mapping[str, Any]) -> JSON:
 
 
 def _tool_choice(choice: Any, target: Target) -> JSON | None:
+    written = _chosen(choice)
+    forced = written is not None and written["tool_choice"].get("type") in ("any", "tool")
+    return None if forced and not target.quirks.forced_tools else written
+
+
+def _chosen(choice: Any) -> JSON | None:
     if isinstance(choice, str):
         kind = {"auto": "auto", "none": "none", "required": "any", "any": "any"}.get(choice)
         return {"tool_choice": {"type": kind} if kind else {"type": "tool", "name": choice}}

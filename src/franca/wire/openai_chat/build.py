@@ -10,7 +10,7 @@ from franca.types import ChatRequest
 from franca.wire.builtin import joined, read_builtin, write_builtin
 from franca.wire.openai_chat.messages import write_messages
 from franca.wire.openai_chat.thinking import write_thinking
-from franca.wire.policy import invalid, refuse, unsupported
+from franca.wire.policy import invalid, refuse, unsupported, with_turns
 
 JSON = dict[str, Any]
 _PLAIN = frozenset(
@@ -52,7 +52,7 @@ def build(request: ChatRequest, target: Target) -> JSON:
     if request.stream:
         body["stream"] = True
         _stream_options(params.get("stream_options"), body, request, target)
-    return merged(body, params.get("extra_body"))
+    return with_turns(merged(body, params.get("extra_body")), target)
 
 
 def headers(body: JSON, request: ChatRequest, target: Target) -> dict[str, str]:
