@@ -62,9 +62,9 @@ def parse(url: str) -> Place:
         target += f"?{quote(parts.query, safe='/%:@!$&()*+,;=~?[]')}" if parts.query else ""
     except ValueError:
         raise InvalidRequestError("a URL that cannot be read") from None
-    shown = place(url)
-    if parts.scheme not in _PORTS:
-        raise InvalidRequestError(f"{shown}: only http and https are fetched")
+    if parts.scheme not in _PORTS:  # of data: the rest is the picture itself
+        raise InvalidRequestError(f"{parts.scheme or 'no scheme'}: only http and https are fetched")
+    shown = place(parts.geturl())
     if not _HOST.fullmatch(host):
         raise InvalidRequestError(f"{shown}: no host")
     if "@" in parts.netloc:

@@ -47,7 +47,7 @@ def fit(data: bytes, max_dimension: int | None = None) -> tuple[bytes, str]:
     header = read_header(data)
     if header is None:
         raise InvalidRequestError("not a picture of a known kind: JPEG, PNG, WebP, GIF, BMP, TIFF")
-    if not header.whole:
+    if not header.whole or 0 in (header.size or ()):
         raise InvalidRequestError(f"the picture ({header.media_type}) is broken or cut short")
     _check_pixels(header.size)
     if _good(header, max_dimension):

@@ -13,9 +13,13 @@ PIECE = 1 << 18
 """Characters that the engine is given at once: what it holds beside the text is bounded by this."""
 
 Ids = list[int] | memoryview
-_SEAM = re.compile(r"(?<=[A-Za-z一-龥])(?=[ \n。，])")
+_SEAM = re.compile(r"(?<=[^\W\d_])(?=[ \n])|(?<=[一-龥])(?=[。，])")
 """Where a text may be cut: no token of the vocabularies that are cut holds a letter and, after it,
 one of these, and their rules of splitting part them too: so the parts' counts make the whole's."""
+_ANY_SEAM = re.compile(r"(?<=\S)(?=[ \n])|(?<=[一-龥])(?=[。，])|(?<=\n)(?!\n)|(?<=\t)(?!\t)")
+_SLOW = {"gemma2": (31 << 8, _ANY_SEAM)}
+"""The engine takes the square of the time for long runs of blanks in this one. So it is cut more
+finely, and where there is no seam at all, at a multiple of its longest token of blanks."""
 _UNCUT = frozenset({"mistral_v1", "mistral_v2"})
 """SentencePiece with a space put before the text: each part would count one of its own."""
 
@@ -32,8 +36,14 @@ def _encoded(vocabulary: str, text: str) -> Iterator[Ids]:
     whole = valid(text)
     if vocabulary in _COMPOSED:
         whole = normalize("NFC", whole)
-    pieces = (whole,) if vocabulary in _UNCUT or len(whole) <= PIECE else _pieces(whole)
-    return map(_encoder(vocabulary), pieces)
+    return map(_encoder(vocabulary), (whole,) if vocabulary in _UNCUT else _cut(vocabulary, whole))
+
+
+def _cut(vocabulary: str, text: str) -> Iterator[str]:
+    if vocabulary in _SLOW:
+        size, seam = _SLOW[vocabulary]
+        return _pieces(text, size, seam, size)
+    return _pieces(text, PIECE, _SEAM)
 
 
 @cache
@@ -70,12 +80,19 @@ def valid(text: str) -> str:
     return text
 
 
-def _pieces(text: str) -> Iterator[str]:
+def _pieces(text: str, size: int, seam: re.Pattern[str], reach: int | None = None) -> Iterator[str]:
+    """The text in pieces of `size` and what is left until the next seam.
+
+    Args:
+        reach: how far to look for it before the text is cut without one; None: to the end.
+    """
     start = 0
-    while len(text) - start > PIECE:
-        seam = _SEAM.search(text, start + PIECE)
-        if seam is None:
+    while len(text) - start > size:
+        least = start + size
+        found = seam.search(text, least, len(text) if reach is None else least + reach)
+        if found is None and reach is None:
             break
-        yield text[start : seam.start()]
-        start = seam.start()
+        end = found.start() if found else least
+        yield text[start:end]
+        start = end
     yield text[start:]

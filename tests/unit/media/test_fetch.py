@@ -197,6 +197,19 @@ def test_urls_that_are_refused(url: str, dialled: list[tuple[str, int]]) -> None
     assert "pw" not in str(caught.value)
 
 
+def test_what_is_no_address_is_not_repeated() -> None:
+    """The URL may be the picture itself."""
+    with pytest.raises(InvalidRequestError) as caught:
+        fetch("data:image/png;base64,c2VjcmV0")
+    assert str(caught.value) == "data: only http and https are fetched"
+
+
+def test_a_url_cannot_write_a_line_of_log() -> None:
+    with pytest.raises(CallError) as caught:
+        fetch("http://127.0.0.1/a\r\nb:\tc@", resolve=lambda *_, **__: [])
+    assert "\n" not in str(caught.value)
+
+
 def test_a_url_cannot_write_a_request() -> None:
     with serving(answer()) as server:
         private(f"{server.url}/a\r\nX-Evil: 1\r\n\r\n/ b")

@@ -247,6 +247,13 @@ def test_a_bomb_is_refused_unread(size: tuple[int, int]) -> None:
     tracemalloc.stop()
 
 
+@pytest.mark.parametrize("size", [(0, 0), (0, 9), (9, 0)])
+@pytest.mark.parametrize("most", [None, 4])
+def test_a_picture_of_nothing_is_refused(size: tuple[int, int], most: int | None) -> None:
+    with pytest.raises(InvalidRequestError, match="broken"):
+        fit(png(*size), most)
+
+
 @pytest.mark.parametrize("side", [7_100, 60_000])
 def test_a_bomb_whose_size_only_a_decoder_knows(side: int) -> None:
     tags = b"".join(

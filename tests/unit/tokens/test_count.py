@@ -147,7 +147,9 @@ def test_qwen_counts_composed_characters() -> None:
 
 
 @pytest.mark.parametrize("name", VOCABULARIES)
-@pytest.mark.parametrize("text", [PROSE, CHINESE, CODE, "aaaa", "1 2\n"])
+@pytest.mark.parametrize(
+    "text", [PROSE, CHINESE, CODE, "aaaa", "1 2\n", "Лиса и собака. ", "\n", "\t", " \r\n"]
+)
 def test_a_cut_text_counts_as_the_whole(
     name: str, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +158,19 @@ def test_a_cut_text_counts_as_the_whole(
     for piece in (97, 1000):
         monkeypatch.setattr(engine, "PIECE", piece)
         assert engine.count(name, long) == whole
+
+
+@pytest.mark.parametrize("text", ["\n", " \n", "\t", "\r\n", " ", "あ", "x"])
+def test_gemma_2_is_given_little_at_once(text: str) -> None:
+    """A megabyte of blanks took it five minutes: a way to keep a server busy."""
+    long = text * 100_000
+    pieces = list(engine._cut("gemma2", long))
+    assert "".join(pieces) == long
+    assert max(map(len, pieces)) < 16_000
+
+
+def test_a_text_in_any_script_is_cut() -> None:
+    assert len(list(engine._cut("o200k_base", "Лиса и собака. " * 100_000))) > 4
 
 
 def test_ten_megabytes_in_flat_memory() -> None:
