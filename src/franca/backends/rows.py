@@ -55,7 +55,7 @@ _ROWS = (
             unsupported=("top_k",),
             builtin_tools=builtin.OPENAI,
         ),
-        default_model="gpt-5-mini",
+        default_model="gpt-6-luna",
     ),
     Row(
         BackendType.Anthropic,
@@ -78,7 +78,7 @@ _ROWS = (
         quirks=_THINKING_TYPE.merge(
             json_schema=False, unsupported=("n", "seed"), builtin_tools=builtin.DEEPSEEK
         ),
-        default_model="deepseek-v4-flash",
+        default_model="deepseek-flash",
         tools_at={"https://api.deepseek.com/anthropic": builtin.DEEPSEEK_MESSAGES},
     ),
     Row(
@@ -86,7 +86,7 @@ _ROWS = (
         {"intl": "https://generativelanguage.googleapis.com/v1beta/openai"},
         "GEMINI_API_KEY",
         quirks=Quirks(thinking="thinking_config", url_images=False, builtin_tools=builtin.GEMINI),
-        default_model="gemini-2.5-flash",
+        default_model="gemini-3.8-flash",
     ),
     Row(
         BackendType.Qwen,
@@ -143,7 +143,7 @@ _ROWS = (
             reasoning_field="<think>",
             builtin_tools=builtin.MINIMAX,
         ),
-        default_model="MiniMax-M2",
+        default_model="MiniMax-M3",
     ),
     Row(BackendType.Yi, {"cn": "https://api.lingyiwanwu.com/v1"}, "YI_API_KEY"),
     Row(

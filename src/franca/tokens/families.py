@@ -179,7 +179,7 @@ _NAMES = (
     (r"\bnova\b", "nova"),
     (r"qwen-?(3\.[5-9]|[4-9])", "qwen-3.5"),
     (r"qwen|qwq|qvq|tongyi", "qwen"),
-    (r"deepseek-?v?4", "deepseek-4"),
+    (r"deepseek-?(v?4|flash)", "deepseek-4"),
     (r"deepseek-?r1", "deepseek-r1"),
     (r"deepseek", "deepseek"),
     (r"glm-?[5-9]", "glm-5"),

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -12,9 +12,11 @@ import pytest
 
 from franca.backends import BACKENDS, Quirks, ThinkingForm, catalogue
 from franca.backends.catalogue import Model, StructuredOutput, find, models
+from franca.settings import Settings
 from franca.types import BackendType
 
 FILES = Path(catalogue.__file__).parent / "models"
+ROOT = Path(__file__).parents[3]
 NAMES = [b.value for b in BackendType]
 KINDS = {"text", "image", "audio", "video", "pdf"}
 EFFORTS = {"none", "minimal", "low", "medium", "high", "xhigh", "max"}
@@ -63,12 +65,25 @@ def test_no_name_is_two_rows(backend: str) -> None:
     assert all(find(backend, alias) is row for row in models(backend) for alias in row.aliases)
 
 
+def lasting(row: Model) -> bool:
+    """Whether it is served for ninety days from the catalogue's own day on."""
+    made = max(date.fromisoformat(one.date) for backend in NAMES for one in models(backend))
+    return row.deprecated is None or date.fromisoformat(row.deprecated) > made + timedelta(90)
+
+
 @pytest.mark.parametrize("backend", NAMES)
-def test_what_a_first_try_takes_is_served(backend: str) -> None:
+def test_what_a_first_try_takes_lasts(backend: str) -> None:
     name = BACKENDS[BackendType(backend)].default_model
     row = find(backend, name) if name else None
     assert (row is None) is (name is None)
-    assert row is None or row.deprecated is None or row.deprecated > row.date
+    assert row is None or lasting(row)
+
+
+def test_the_models_of_the_example_last() -> None:
+    settings = Settings(ROOT / "settings.example.json")
+    rows = {t.model: find(t.backend, t.model) for t in settings.targets() if t.backend != "local"}
+    assert len(rows) >= 10
+    assert [name for name, row in rows.items() if row is None or not lasting(row)] == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -199,11 +200,33 @@ def test_the_checks_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert "**missing**" in lost
 
 
+def test_when_a_model_retires_is_ours_to_say() -> None:
+    source = {"source": "https://y", "seen": "2026-11-21"}
+    spec = {
+        "backend": "b",
+        DEV: ["v"],
+        "names": ["a"],
+        "retires": [{**source, "2026-12-01": ["a", "ours"]}],
+        "rows": [{"name": "ours", "source": "https://x", "seen": "2026-10-01", "tools": False}],
+    }
+    first, second = script.rows(spec, sources())
+    assert (first["deprecated"], first["source"]) == ("2026-12-01", "https://y, models.dev 1")
+    assert (second["date"], second["deprecated"]) == ("2026-10-01", "2026-12-01")
+    assert second["source"] == "https://x, https://y"
+
+
+def retiring(spec: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(facts["deprecated"], name) for name, facts in script.retirements(spec).items()]
+
+
 @pytest.mark.parametrize("backend", sorted(script.specs()))
 def test_the_inputs(backend: str) -> None:
     spec = script.specs()[backend]
-    made = {r["name"] for r in json.loads((script.OUTPUTS / f"{backend}.json").read_text("utf-8"))}
-    assert set(spec["most_used"]) <= made
+    table = json.loads((script.OUTPUTS / f"{backend}.json").read_text("utf-8"))
+    made = {row["name"] for row in table}
+    served = {row["name"] for row in table if row.get("deprecated", "9") > row["date"]}
+    assert set(spec["most_used"]) <= (made if len(served) < 10 else served)
+    assert {name for _, name in retiring(spec)} <= made
     assert len(spec["most_used"]) == len(set(spec["most_used"]))
     assert len(spec["most_used"]) == 10 or len(made) < 10
     assert set(spec.get("aliases", {}).values()) <= made
@@ -211,3 +234,4 @@ def test_the_inputs(backend: str) -> None:
     assert all({"source", "seen"} <= (spec | row).keys() for row in by_hand)
     known = {*script.FIELDS, "name", "source", "seen", "unknown"}
     assert all(row.keys() <= known for row in by_hand)
+    assert all(date.fromisoformat(day) for day, _ in retiring(spec))

@@ -137,6 +137,19 @@ def test_what_the_wire_cannot_carry(name: str, value: Any) -> None:
     assert body("passthrough", **{name: value})[name] == value
 
 
+@pytest.mark.parametrize(
+    "choice", ["required", "f", {"type": "any"}, {"type": "tool", "name": "f"}]
+)
+def test_a_model_that_no_tool_is_forced_on(choice: Any) -> None:
+    free = target(quirks={"forced_tools": False})
+    with pytest.raises(InvalidRequestError, match="tool_choice"):
+        body(on=free, tool_choice=choice)
+    with pytest.warns(UserWarning, match="tool_choice"):
+        assert "tool_choice" not in body("warn", on=free, tool_choice=choice)
+    for kind in ("auto", "none"):
+        assert body(on=free, tool_choice=kind)["tool_choice"] == {"type": kind}
+
+
 def test_the_vendors_own_refusals() -> None:
     with pytest.raises(InvalidRequestError, match="top_k"):
         body(on=target(quirks={"unsupported": ("top_k",)}), top_k=3)
