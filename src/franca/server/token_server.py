@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import re
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -33,6 +34,7 @@ _THREADS = 4  # the engine holds the GIL, so these only let a short text past a 
 _PATIENCE = 30.0  # seconds for a body to arrive
 _DRAINED = 4  # times too large: what is beyond that is not even read
 _REFS = "#/components/schemas/{model}"
+_BEARER = re.compile(r"\Abearer +", re.IGNORECASE)
 _log = logging.getLogger("franca.server")
 
 
@@ -147,7 +149,7 @@ def _guard(api_key: str) -> Any:
         header: Annotated[Any, Security(APIKeyHeader(name="X-API-Key", auto_error=False))],
     ) -> None:
         words = request.headers.get("authorization")
-        found = header, words and words.removeprefix("Bearer ")
+        found = header, words and _BEARER.sub("", words)
         given = [key for key in found if key is not None]
         if not given or not all(_same(key, expected) for key in given):
             raise Problem(

@@ -166,6 +166,7 @@ def test_the_key(start: Any) -> None:
         return server.call("POST", "/count_tokens", ask, named)[0]
 
     assert status(Authorization=f"Bearer {KEY}") == 200
+    assert status(Authorization=f"bearer {KEY}") == 200  # a scheme is of any case
     assert status(X_API_Key=KEY) == 200
     assert status() == 401
     assert status(Authorization="Bearer wrong") == 401
