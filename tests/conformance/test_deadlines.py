@@ -197,3 +197,47 @@ def test_what_the_deadline_does_not_leave_room_for(
     assert type(failed) is RateLimitError
     assert time.monotonic() - began < 20  # it does not wait for what cannot be
     assert len(sim.requests) == 1
+
+
+AZURE: dict[str, Any] = {"endpoint_type": "openai_azure", "api_key": "a-key"}
+CLOUDS: dict[str, dict[str, Any]] = {
+    "azure": AZURE,
+    "vertex": {
+        "endpoint_type": "anthropic_vertex",
+        "api_key": "a-key",
+        "credentials": {"project_id": "p", "location": "us-east5"},
+    },
+    "bedrock": {
+        "endpoint_type": "anthropic_bedrock",
+        "credentials": {
+            "aws_access_key": "AKIAEXAMPLE",
+            "aws_secret_key": "not-a-secret-at-all",
+            "aws_region": "us-west-2",
+        },
+    },
+}
+
+
+@KINDS
+@pytest.mark.parametrize("cloud", list(CLOUDS))
+def test_a_head_that_trickles_to_an_sdk(trickle: str, cloud: str, stream: bool) -> None:
+    given = {"model_id": "m", "api_base": trickle, **CLOUDS[cloud]}
+    backend = "local" if cloud == "azure" else "anthropic"
+    with create_chat_client(backend, "m", endpoints=[given]) as client:
+        assert client.raw_client  # its loading is none of a call's time
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            client.create_completion("hi", stream=stream, deadline=2.0)
+        assert time.monotonic() - began < 30, "the head takes a minute"
+
+
+def test_a_connection_that_an_sdk_has_opened_without_a_limit_keeps_to_one(sim: Simulator) -> None:
+    given = {"model_id": "m", "api_base": sim.url, **AZURE}
+    with create_chat_client("local", "m", endpoints=[given]) as client:
+        client.create_completion("hi")
+        sim.script(Answer(text="word " * 400, **BYTES))
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            client.create_completion("hi", deadline=2.0)
+        assert time.monotonic() - began < 60, "the body takes two minutes"
+        assert sim.connections <= 1

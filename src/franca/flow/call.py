@@ -234,10 +234,9 @@ def _try(run: Run, admitted: Admitted, one: One[T]) -> Flow[T]:
         health.retries -= paid
         if isinstance(error, CallError):
             run.failed(target, began, error)
-        raise
-    finally:
         if admitted.probes:  # what it has found is told by now
             health.unprobed()
+        raise
     now = run.now()
     health.retries -= paid
     health.succeeded(began, now, target.policy, again=paid)

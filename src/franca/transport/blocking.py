@@ -145,6 +145,7 @@ class BlockingTransport:
     def _send(self, send: Send) -> Reply | CallError:
         try:
             link = self.link(send.target.endpoint)
+            limit.until = send.deadline
             if not link.direct:
                 return _post(link, send)
             request = link.request(send, link.key() if link.key else None)
@@ -153,7 +154,7 @@ class BlockingTransport:
                 keep(response.extensions.get("network_stream"))
                 return Reply(response.status_code, response.headers, response.content)
             if send.deadline is not None:
-                request.extensions["trace"], limit.until = trace, send.deadline
+                request.extensions["trace"] = trace
             response = link.http.send(request, stream=True)
             beneath = response.extensions.get("network_stream")
             keep(beneath)
@@ -204,8 +205,8 @@ def _post(link: Link, send: Send) -> Reply:
     answer = link.sdk.post(send.path, **link.post(send))
     if not send.request.stream:
         return Reply(200, {}, encode(answer))
-    beneath = answer.response.extensions.get("network_stream")
-    keep(beneath)
     quiet(answer.response.request, send)
+    beneath = answer.response.extensions.get("network_stream")
+    keep(beneath)  # of an HTTP client of the caller's own too
     handle = Handle(answer.close, (frame(event) for event in answer), send.deadline, beneath)
     return Reply(200, answer.response.headers, handle=handle)

@@ -41,6 +41,19 @@ def keep(stream: Any) -> None:
             stream.__class__ = _limited(kind)
 
 
+def _before(request: Any) -> None:
+    if limit.until is not None:
+        request.extensions["trace"] = trace
+
+
+def _after(response: Any) -> None:
+    keep(response.extensions.get("network_stream"))
+
+
+HOOKS = {"request": [_before], "response": [_after]}
+"""For an HTTP client on which an SDK sends: its connections keep to the limit."""
+
+
 def cut(stream: Any) -> None:
     """End a connection's reads in whatever thread they are."""
     sock = stream.get_extra_info("socket") if hasattr(stream, "get_extra_info") else None

@@ -10,6 +10,7 @@ from typing import Any
 
 from franca.errors import MissingExtraError, SettingsError, scrub
 from franca.settings.target import Endpoint
+from franca.transport.clock import HOOKS
 from franca.types import EndpointType
 
 _ANTHROPIC = frozenset(
@@ -31,6 +32,8 @@ def http_client(endpoint: Endpoint, *, is_async: bool) -> Any:
     options: dict[str, Any] = {"proxy": endpoint.proxy} if endpoint.proxy else {}
     if endpoint.verify is not True:
         options["verify"] = _tls(endpoint)
+    if not (is_async or endpoint.type in DIRECT):
+        options["event_hooks"] = HOOKS
     kind = package.DefaultHttpxClient
     if is_async:  # aiohttp's pool is twice as cheap; what has options is left to the plain one
         kind = package.DefaultAsyncHttpxClient if options else package.DefaultAioHttpClient
