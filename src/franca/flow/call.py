@@ -280,9 +280,9 @@ def _opened(run: Run, admitted: Admitted, began: float) -> Flow[Opened]:
     except GeneratorExit:
         raise
     except BaseException:
-        yield Close(reply.handle)
         if permit is not None:
             yield permit.kept()
+        yield Close(reply.handle)  # last: what is not closed here closes itself
         raise
     finally:
         chunk = None  # an error's traceback holds this frame
