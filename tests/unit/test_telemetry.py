@@ -473,6 +473,27 @@ def test_content(world: World) -> None:
     assert reply["parts"][1]["arguments"] == {"at": "Paris"}
 
 
+def test_arguments_that_nobody_can_read_are_shown_as_they_are(world: World) -> None:
+    deep = "[" * 100_000
+    world.sim.script(Answer(tool_calls=[("look", deep)]))
+    hooks = world.hooks(capture_content=True)
+    with create_chat_client(**world.place(hooks=hooks)) as client:
+        client.create_completion(PROMPT)
+    (reply,) = json.loads(facts(world.span)["gen_ai.output.messages"])
+    assert reply["parts"][0]["arguments"] == deep
+
+
+def test_what_cannot_be_shown_costs_no_span(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Any) -> str:
+        raise ValueError("no such part")
+
+    monkeypatch.setattr("franca.telemetry.recorder.replied", refuse)
+    hooks = world.hooks(capture_content=True)
+    with create_chat_client(**world.place(hooks=hooks)) as client:
+        client.create_completion(PROMPT)
+    assert facts(world.span)["gen_ai.response.finish_reasons"] == ("stop",)
+
+
 def test_content_without_bytes() -> None:
     data = "aGVsbG8="
     parts: list[Part] = [

@@ -58,7 +58,7 @@ def _parts(content: str | Sequence[Part] | None) -> list[JSON]:
 def _called(part: ToolCall) -> JSON:
     try:
         arguments = json.loads(part.arguments)
-    except ValueError:  # as the model wrote them
+    except (ValueError, RecursionError):  # as the model wrote them
         arguments = part.arguments
     return {"type": "tool_call", "id": part.id, "name": part.name, "arguments": arguments}
 

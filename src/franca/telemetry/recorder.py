@@ -111,13 +111,15 @@ class Recorder:
         """End the span and measure the call: (its metrics' attributes, the context they are in)."""
         span = self._span(event)
         event.call.pop(self._key)
-        if span.is_recording():
-            span.set_attributes(answered(result, event.first_token) | failure | _try(event))
-            if self._content and result is not None:
-                span.set_attribute("gen_ai.output.messages", replied(result))
-            if status is not None:
-                span.set_status(status)
-        span.end()
+        try:
+            if span.is_recording():
+                span.set_attributes(answered(result, event.first_token) | failure | _try(event))
+                if status is not None:
+                    span.set_status(status)
+                if self._content and result is not None:
+                    span.set_attribute("gen_ai.output.messages", replied(result))
+        finally:
+            span.end()
         shared, within = place(event) | _model(result), set_span_in_context(span)
         kind = {k: v for k, v in failure.items() if k == "error.type"}
         self._duration.record(event.elapsed, shared | kind, within)
