@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from math import ceil
 from struct import unpack_from
 from typing import TYPE_CHECKING, Literal
+from zlib import decompressobj
+from zlib import error as zlib_error
 
 from franca.tokens.pixels import Size, picture_size
 from franca.types import AudioPart, DocumentPart, ImagePart
@@ -20,6 +22,9 @@ UNSEEN: Size = (1024, 1024)
 """What a picture by URL or file id is taken to measure: it is not fetched to be counted."""
 _HEAD = 1 << 18  # bytes of a picture that are searched for its size; EXIF may hold a thumbnail
 _PAGE = re.compile(rb"/Type\s*/Page(?![a-zA-Z])")
+_PACKED = re.compile(rb"/ObjStm(?![a-zA-Z])")
+_STREAM = re.compile(rb"stream\r?\n")
+_UNPACKED = 1 << 26  # bytes of a document's packed objects that are looked at
 _MP3 = 16_000  # bytes a second, at 128 kbit/s
 
 
@@ -142,5 +147,21 @@ def document_text(part: DocumentPart) -> str | None:
 
 def document_tokens(part: DocumentPart, family: Family) -> int:
     """The tokens of a document whose text is not here: by its pages, one where they are unseen."""
-    pages = len(_PAGE.findall(_bytes(part.data))) if part.data else 1
-    return max(pages, 1) * family.page
+    return max(_pages(_bytes(part.data)) if part.data else 1, 1) * family.page
+
+
+def _pages(data: bytes) -> int:
+    """How many pages a PDF says it has: in plain, or in packed objects, where most have them."""
+    pages, left = len(_PAGE.findall(data)), _UNPACKED
+    for packed in map(re.Match.end, _PACKED.finditer(data)):
+        begin = _STREAM.search(data, packed, packed + 256)
+        if begin is None or left <= 0:
+            continue
+        stream = memoryview(data)[begin.end() : data.find(b"endstream", begin.end())]
+        try:
+            objects = decompressobj().decompress(stream, left)
+        except zlib_error:  # packed in another way, or encrypted
+            continue
+        pages += len(_PAGE.findall(objects))
+        left -= len(objects)
+    return pages

@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from franca.tokens import family_of, message_tokens
-from franca.tokens.media import UNSEEN, image_tokens, picture_tokens
+from franca.tokens.media import UNSEEN, document_tokens, image_tokens, picture_tokens
 from franca.tokens.pixels import picture_size
 from franca.types import AudioPart, DocumentPart, ImagePart, Message, TextPart
 
@@ -130,6 +130,35 @@ def test_a_pdf_costs_its_pages() -> None:
     assert message_tokens(Message("user", [part]), "gemini-2.5-flash") - empty == 3 * 258
     unseen = DocumentPart(url="https://example.com/a.pdf")
     assert message_tokens(Message("user", [unseen]), "gemini-2.5-flash") - empty == 258
+
+
+def packed(content: bytes, head: bytes = b"") -> bytes:
+    return b"<< /Type /ObjStm /N 2 %b >>\nstream\r\n%b\nendstream" % (head, zlib.compress(content))
+
+
+@pytest.mark.parametrize(
+    ("objects", "pages"),
+    [
+        (packed(b"1 0 2 9 << /Type /Page >> << /Type/Page >>") + packed(b"<< /Type /Page >>"), 3),
+        (packed(b"<< /Type /Pages >>") + b"<< /Type /Page >>", 1),
+        (packed(b"<< /Type /Page >>").replace(b"x\x9c", b"??"), 1),  # in no form that is known
+        (packed(b"<< /Type /Page >> << /Type /Page >>", b"/Filter /FlateDecode"), 2),
+        (b"<< /Type /ObjStm >> stream\n", 1),
+        (b"/ObjStm", 1),
+        (packed(b"<< /Type /Page >>")[:-9], 1),
+    ],
+)
+def test_a_pdf_may_hold_its_pages_packed(objects: bytes, pages: int) -> None:
+    data = base64.b64encode(b"%PDF-1.5\n" + objects).decode()
+    part = DocumentPart(data=data, media_type="application/pdf")
+    assert document_tokens(part, family_of("gemini-2.5-flash")) == pages * 258
+
+
+def test_a_pdf_that_unfolds_is_not_unfolded_whole() -> None:
+    bomb = packed(b"<< /Type /Page >>" * 4_000_000) * 2
+    part = DocumentPart(data=base64.b64encode(bomb).decode(), media_type="application/pdf")
+    pages = (1 << 26) // len(b"<< /Type /Page >>")
+    assert document_tokens(part, family_of("gemini-2.5-flash")) == pages * 258
 
 
 def test_a_document_of_text_costs_its_text() -> None:
