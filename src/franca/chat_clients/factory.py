@@ -192,6 +192,9 @@ def _config(
     """(configuration, the caller's HTTP client)."""
     given = dict(options)
     settings, http = given.pop("settings", None), given.pop("http_client", None)
+    if not (settings is None or hasattr(settings, "resolve")):
+        kind = type(settings).__name__
+        raise TypeError(f"settings: expected franca.Settings(…), which takes a dict, got {kind}")
     own = {key: given.pop(key) for key in _OF_CONFIG if key in given}
     place = _Place(**{key: given.pop(key, None) for key in _Place.__annotations__})
     resolve = _resolver(str(backend), model, endpoint_type, place, settings)

@@ -67,6 +67,7 @@ class Config:
     Raises:
         SettingsError: no such backend, model or endpoint; names the nearest.
         ValueError: no such strategy.
+        TypeError: hooks that are not `Hooks`.
     """
 
     __slots__ = (
@@ -103,7 +104,7 @@ class Config:
         self.conduct = Conduct(
             time.monotonic,
             strategy=strategy if random_endpoint else "first",
-            hooks=(hooks,) if isinstance(hooks, Hooks) else tuple(hooks),
+            hooks=_hooks(hooks),
         )
         self.route(None, self.request((), {}, stream=False))
 
@@ -170,6 +171,15 @@ class Config:
             ids = ", ".join(t.endpoint_id for t in targets)
             raise SettingsError([f"{self.backend}: no endpoint {self.endpoint_id!r}; it has {ids}"])
         return pinned
+
+
+def _hooks(given: Hooks | Sequence[Hooks]) -> tuple[Hooks, ...]:
+    listed = given if isinstance(given, Sequence) else (given,)
+    for hooks in listed:
+        if not isinstance(hooks, Hooks):
+            kind = type(hooks).__name__
+            raise TypeError(f"hooks: expected franca.Hooks(on_response=…), got {kind}")
+    return tuple(listed)
 
 
 def _said(models: Mapping[str, tuple[str, ...]], target: Target) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from franca.backends import BACKENDS
 from franca.errors import SettingsError
 from franca.settings.build import is_native, make_target, url_of
 from franca.settings.target import Endpoint, Secret, Target
-from franca.settings.wires import kind_of
+from franca.settings.wires import is_http, kind_of
 from franca.types import BackendType
 
 _TEXTS = ("api_base", "endpoint_type", "region")
@@ -84,7 +84,7 @@ def _plain(backend: str, model: str | None, place: Mapping[str, Any]) -> tuple[T
         return ()
     kind = kind_of(place, row)
     base, key, region = (place.get(n) for n in ("api_base", "api_key", "region"))
-    if kind is None or not (base or is_native(kind, row)):
+    if kind is None or not (is_http(base) if base else is_native(kind, row)):
         return ()
     if not (key is None or isinstance(key, str | Secret)):
         return ()
@@ -110,6 +110,7 @@ def _targets(
 
         Snapshot().resolve(backend, model)  # raises, and says why
         raise SettingsError([f"backend {name}: name a model"])
+    _check(endpoints)
     places, bindings = [], []
     for i, endpoint in enumerate(endpoints if endpoints is not None else [{}], 1):
         own = {_renamed(k): v for k, v in endpoint.items() if k not in _OF_BINDING}
@@ -120,6 +121,15 @@ def _targets(
     models = {model: {"endpoints": bindings}}
     document = {"endpoints": places, "backends": {name: {"models": models}}}
     return build(document, source="create_chat_client").resolve(name, model)
+
+
+def _check(endpoints: object) -> None:
+    """Raise where `endpoints` is no list of mappings."""
+    plain = isinstance(endpoints, Sequence) and not isinstance(endpoints, str)
+    if endpoints is None or (plain and all(isinstance(e, Mapping) for e in endpoints)):
+        return
+    line = 'endpoints: expected a list of mappings, as [{"base_url": "https://…"}]'
+    raise SettingsError([f"{line}, got {type(endpoints).__name__}"], "create_chat_client")
 
 
 def _renamed(field: str) -> str:

@@ -13,15 +13,18 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from franca.backends import BACKENDS
+from franca.backends import BACKENDS, QUIRK_NAMES
 from franca.settings.problems import Step, nearest, place
 from franca.settings.upgrade import BACKEND_NAMES
-from franca.settings.wires import is_plain, kind_of, wire_of
+from franca.settings.wires import is_http, is_plain, kind_of, wire_of
 from franca.types import BackendType
 
 _SECTIONS = ("backends", "embedding_backends", "rerank_backends", "decision_backends")
 _TEMPLATE = re.compile(r"\$\{(\w+)\}")
 _REDIS = "expected redis://host:port/db; or rediss, redis+sentinel, redis+cluster, or unix:///path"
+_CAPABILITIES = frozenset(QUIRK_NAMES) | {
+    "tools", "structured_output", "input_modalities", "output_modalities"
+}  # fmt: skip
 _TEMPLATES = ("model_id", "model", "backend", "endpoint_id", "api_base", "user")
 
 
@@ -166,6 +169,42 @@ def _headers(document: Mapping[str, Any], found: Findings) -> None:
                     found.warnings.append(f"{where}: unknown template ${{{name}}}{hint}")
 
 
+def _endpoint_urls(document: Mapping[str, Any], found: Findings) -> None:
+    """An address says how it is spoken to. One whose reference is missing is told of already."""
+    for i, endpoint in enumerate(_list(document, "endpoints")):
+        url = endpoint.get("api_base") if isinstance(endpoint, Mapping) else None
+        plain = isinstance(url, str) and url.strip() and "${" not in url
+        if plain and not _is_off(endpoint) and not is_http(url.strip()):
+            line = "expected http:// or https:// and a host"
+            found.problems.append(f"{place(('endpoints', i, 'api_base'))}: {line}")
+
+
+def _is_on(document: Mapping[str, Any], found: Findings) -> None:
+    """A section of limits is off until it says otherwise, which is easily overlooked."""
+    limits = document.get("rate_limit")
+    if isinstance(limits, Mapping) and limits and limits.get("enabled") is None:
+        line = "not said, so no limit holds; expected true or false"
+        found.warnings.append(f"rate_limit.enabled: {line}")
+
+
+def _capabilities(document: Mapping[str, Any], found: Findings) -> None:
+    """Capabilities may have names that franca does not know; one that it nearly knows is odd."""
+    endpoints = enumerate(_list(document, "endpoints"))
+    places: list[tuple[tuple[Step, ...], Any]] = [(("endpoints", i), e) for i, e in endpoints]
+    for backend, section in _items(document, "backends"):
+        for model, given in _items(section, "models"):
+            steps = ("backends", backend, "models", model)
+            places.append((steps, given))
+            bindings = enumerate(_list(given, "endpoints"))
+            places += [((*steps, "endpoints", i), binding) for i, binding in bindings]
+    for steps, part in places:
+        given = part.get("capabilities") if isinstance(part, Mapping) else None
+        for name in given if isinstance(given, Mapping) else ():
+            if name not in _CAPABILITIES and (hint := nearest(name, _CAPABILITIES, 0.8)):
+                where = place((*steps, "capabilities", str(name)))
+                found.warnings.append(f"{where}: unknown key{hint}")
+
+
 def _redis(document: Mapping[str, Any], found: Findings) -> None:
     """Nothing of the URL is repeated: it may hold a password."""
     limits = document.get("rate_limit")
@@ -197,7 +236,7 @@ def _is_redis(url: str) -> bool:
 def _token_server(document: Mapping[str, Any], found: Findings) -> None:
     section = document.get("token_server")
     url = section.get("url") if isinstance(section, Mapping) else None
-    if isinstance(url, str) and not re.match(r"(?i)https?://[^/?#]", url):
+    if isinstance(url, str) and not is_http(url):
         found.problems.append("token_server.url: expected http:// or https:// and a host")
 
 
@@ -283,6 +322,9 @@ def check(document: Mapping[str, Any]) -> Findings:
             _backend(backend, (section, name), endpoints, found)
     _addresses(document, endpoints, found)
     _headers(document, found)
+    _endpoint_urls(document, found)
+    _is_on(document, found)
+    _capabilities(document, found)
     _redis(document, found)
     _token_server(document, found)
     _fallbacks(document, found)

@@ -10,7 +10,7 @@ from typing import Any
 
 from franca.settings.problems import Step, nearest, place
 
-_REFERENCE = re.compile(r"\$\{(env|file):([^}]*)\}")
+_REFERENCE = re.compile(r"\$\{(\w+):([^}]*)\}")
 
 
 class _Missing(Exception):
@@ -36,7 +36,11 @@ def _file(name: str, base: Path) -> str:
 def _expand_text(text: str, base: Path) -> str:
     def value(match: re.Match[str]) -> str:
         kind, name = match[1], match[2].strip()
-        return _environment(name) if kind == "env" else _file(name, base)
+        if kind == "env":
+            return _environment(name)
+        if kind == "file":
+            return _file(name, base)
+        raise _Missing(f"expected ${{env:NAME}} or ${{file:path}}, and there is no ${{{kind}:…}}")
 
     return _REFERENCE.sub(value, text)
 

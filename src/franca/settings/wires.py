@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +40,11 @@ def kind_of(endpoint: Mapping[str, Any], row: Row) -> EndpointType | None:
 def wire_of(kind: EndpointType) -> str:
     """The wire format that a type speaks."""
     return ANTHROPIC_MESSAGES if kind in _ANTHROPIC else OPENAI_CHAT
+
+
+def is_http(url: str) -> bool:
+    """Whether a text is an HTTP address, with a host."""
+    return re.match(r"(?i)https?://[^/?#]", url) is not None
 
 
 def is_plain(kind: EndpointType) -> bool:

@@ -5,10 +5,11 @@ import subprocess
 import sys
 import warnings
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from franca import create_chat_client
 from franca.errors import SettingsError
 from franca.limits.redis.place import place_of
 from franca.settings import Settings, SettingsWarning
@@ -41,7 +42,7 @@ def test_all_problems_in_one_error() -> None:
                     },
                 }
             },
-            "rate_limit": {"backend": "reddis"},
+            "rate_limit": {"enabled": True, "backend": "reddis"},
         }
     )
     said = dict(line.split(": ", 1) for line in lines)
@@ -180,7 +181,8 @@ def test_every_form_of_redis_loads(url: str) -> None:
     ],
 )  # fmt: skip
 def test_a_redis_url_of_a_wrong_form_fails_at_load(url: str) -> None:
-    (line,) = problems({"rate_limit": {"backend": "redis", "redis": {"url": url}}})
+    limits = {"enabled": True, "backend": "redis", "redis": {"url": url}}
+    (line,) = problems({"rate_limit": limits})
     assert line.startswith("rate_limit.redis.url: expected redis://host:port/db")
     assert "secret" not in line
 
@@ -211,3 +213,53 @@ def test_a_rate_that_is_none(rate: Any) -> None:
 def test_a_currency_that_is_none(currency: str) -> None:
     (line,) = problems({"franca": {"rates": {currency: 7}}})
     assert "expected a code of three capitals other than USD" in line
+
+
+def _with(**endpoint: Any) -> dict[str, Any]:
+    place = {"id": "e", "api_base": "https://api.example/v1", **endpoint}
+    models = {"m": {"endpoints": ["e"]}}
+    return {"VERSION": "2", "endpoints": [place], "backends": {"openai": {"models": models}}}
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8080/v1", "http://", "localhost", "ftp://a.example"])
+def test_an_address_that_cannot_be_called(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"endpoints\[0\]\.api_base: expected http://"):
+        Settings(_with(api_base=url))
+    with pytest.raises(SettingsError, match=r"endpoints\[0\]\.api_base: expected http://"):
+        create_chat_client("local", "m", base_url=url)
+    assert Settings(_with(api_base=" ")).resolve("openai", "m")  # blank: the vendor's own
+
+
+def test_a_reference_of_an_unknown_kind() -> None:
+    with pytest.raises(SettingsError, match=r"endpoints\[0\]\.api_key: .*no \$\{evn:…\}"):
+        Settings(_with(api_key="${evn:OPENAI_API_KEY}"))
+
+
+def test_a_capability_that_is_nearly_known() -> None:
+    with pytest.warns(SettingsWarning, match=r"capabilities\.thinkin: .*did you mean 'thinking'"):
+        Settings(_with(capabilities={"thinkin": "none", "something_of_theirs": 1}))
+
+
+def test_limits_that_are_neither_on_nor_off() -> None:
+    with pytest.warns(SettingsWarning, match=r"rate_limit\.enabled: not said, so no limit holds"):
+        Settings({**_with(rpm=5), "rate_limit": {"backend": "memory"}})
+
+
+@pytest.mark.parametrize("endpoints", ["https://api.example/v1", {"base_url": "x"}, [5]])
+def test_endpoints_that_are_no_list_of_mappings(endpoints: Any) -> None:
+    with pytest.raises(SettingsError, match="endpoints: expected a list of mappings"):
+        create_chat_client("local", "m", endpoints=endpoints)
+
+
+def test_options_of_another_kind() -> None:
+    wrong: Any = "settings.json"
+    with pytest.raises(TypeError, match=r"settings: expected franca\.Settings"):
+        create_chat_client("local", "m", settings=wrong)
+    with pytest.raises(TypeError, match=r"hooks: expected franca\.Hooks"):
+        create_chat_client(
+            "local", "m", base_url="http://127.0.0.1:8080/v1", hooks=cast("Any", print)
+        )
+    with pytest.raises(TypeError, match=r"hooks: expected franca\.Hooks"):
+        create_chat_client(
+            "local", "m", base_url="http://127.0.0.1:8080/v1", hooks=[cast("Any", 5)]
+        )
