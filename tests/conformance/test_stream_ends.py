@@ -127,6 +127,29 @@ def test_one_that_another_thread_closes_has_not_failed(sim: Simulator, told: Tol
     assert seen == ["hello"]
 
 
+@WAYS
+def test_one_whose_client_is_closed_breaks(is_async: bool, sim: Simulator, told: Told) -> None:
+    """Its connection goes with the last client of its endpoint."""
+    sim.script(Answer(sse=[HELLO] * 2, cut_events=1, hang=True))
+
+    async def go() -> None:
+        client = create_async_chat_client(**place(sim, told))
+        stream = await client.create_stream("hi")
+        await client.aclose()
+        with pytest.raises(StreamInterrupted):
+            await stream.result()
+
+    if is_async:
+        asyncio.run(go())
+    else:
+        client = create_chat_client(**place(sim, told))
+        stream = client.create_stream("hi")
+        client.close()
+        with pytest.raises(StreamInterrupted):
+            stream.result()
+    assert told.ends == ["error"]
+
+
 @pytest.mark.parametrize("sse", [": here\n\n", ERROR], ids=["end", "error"])
 def test_one_that_breaks_unseen_leaves_no_cycle(sse: str, sim: Simulator, told: Told) -> None:
     sim.default = Answer(sse=[sse])

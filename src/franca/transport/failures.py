@@ -7,6 +7,7 @@ is never imported by name. The original is not chained: it may hold a header wit
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from franca.errors import (
@@ -50,6 +51,8 @@ _TABLE: tuple[tuple[str, type[CallError], dict[str, Any]], ...] = (
     ("UnicodeEncodeError", AuthenticationError, {}),  # a key or header that is not ASCII
     ("OSError", ConnectionError, {}),
 )
+_CLOSED = re.compile(r"(?:client has been|session is|connection) closed", re.I)
+"""The HTTP libraries' words to who still reads or sends where somebody has closed the client."""
 _ADVICE = {
     "UnicodeEncodeError": "a key or header holds characters that HTTP cannot carry",
     "LocalProtocolError": "a key or header holds characters that HTTP cannot carry",
@@ -69,6 +72,8 @@ def translate(error: Exception, target: Target) -> CallError | None:
         return failure(None, {}, _content(error), target)
     if "ConnectTimeout" in names and (told := _lost(error)) is not None:
         return _make(ConnectionError, told, error, target)
+    if type(error) is RuntimeError and _CLOSED.search(str(error)):
+        return _make(ConnectionError, {}, error, target)
     for name, kind, told in _TABLE:
         if name in names:
             return _make(kind, told, error, target)

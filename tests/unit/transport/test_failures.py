@@ -131,5 +131,18 @@ def test_an_error_inside_a_stream_is_classified_by_its_body() -> None:
     )
 
 
-def test_a_bug_is_not_a_transport_failure() -> None:
-    assert translate(KeyError("x"), TARGET) is None
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Cannot send a request, as the client has been closed.",
+        "Session is closed",
+        "Connection closed.",
+    ],
+)
+def test_what_somebody_has_closed_is_a_broken_connection(words: str) -> None:
+    assert type(translate(RuntimeError(words), TARGET)) is errors.ConnectionError
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), RuntimeError("x"), RecursionError("closed")])
+def test_a_bug_is_not_a_transport_failure(error: Exception) -> None:
+    assert translate(error, TARGET) is None
