@@ -127,6 +127,25 @@ def test_one_that_another_thread_closes_has_not_failed(sim: Simulator, told: Tol
     assert seen == ["hello"]
 
 
+@pytest.mark.parametrize("status", [200, 400])
+def test_one_that_two_tasks_open_is_opened_once(status: int, sim: Simulator) -> None:
+    async def go() -> tuple[Any, Any]:
+        async with create_async_chat_client("local", "m", base_url=f"{sim.url}/v1") as client:
+            stream = client.create_stream("hi")
+
+            async def opened() -> object:
+                return await stream
+
+            both = await asyncio.gather(opened(), opened(), return_exceptions=True)
+            await stream.aclose()
+            return both
+
+    sim.default = Answer(status=status)
+    one, other = asyncio.run(go())
+    assert one is other
+    assert len(sim.requests) == 1
+
+
 @WAYS
 def test_one_whose_client_is_closed_breaks(is_async: bool, sim: Simulator, told: Told) -> None:
     """Its connection goes with the last client of its endpoint."""

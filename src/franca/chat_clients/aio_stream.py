@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from types import AsyncGeneratorType, TracebackType
 from typing import Self
@@ -71,24 +72,27 @@ class _Once:
     """The opening, at most once. Apart from the stream, which would else hold itself through its
     generator, and walking away would close nothing until the collector comes by."""
 
-    __slots__ = ("_error", "_open", "value")
+    __slots__ = ("_error", "_lock", "_open", "value")
 
     def __init__(self, open_: Callable[[], Awaitable[Opened]]) -> None:
-        self._open = open_
+        self._open, self._lock = open_, asyncio.Lock()
         self.value: Opened | None = None
         self._error: CallError | None = None
 
     async def opened(self) -> Opened:
         """The stream; raises again what the first opening raised."""
-        if self._error is not None:
-            raise self._error
-        if self.value is None:
-            try:
-                self.value = await self._open()
-            except CallError as error:
-                self._error = error
-                raise
-        return self.value
+        if self.value is not None:
+            return self.value
+        async with self._lock:  # two tasks may both be the first
+            if self._error is not None:
+                raise self._error
+            if self.value is None:
+                try:
+                    self.value = await self._open()
+                except CallError as error:
+                    self._error = error
+                    raise
+            return self.value
 
 
 async def _iterate(once: _Once, transport: AsyncTransport) -> AsyncGeneratorType[ChatDelta, None]:
