@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from franca.backends import ANTHROPIC_MESSAGES, BACKENDS, OPENAI_CHAT, Quirks
 from franca.chat_clients.prepare import Messages
@@ -91,8 +91,20 @@ def format_messages(
     return deepcopy([*system, *body["messages"]])
 
 
+class FormatOptions(TypedDict, total=False):
+    """How to format; see `format_messages`."""
+
+    native_multimodal: bool | None
+    function_call_available: bool | None
+    process_image: bool
+    max_image_dimension: int | None
+    wire: str | None
+    capability_policy: CapabilityPolicy
+    fetch: Fetch | None
+
+
 async def aformat_messages(
-    messages: Messages, backend: str | Target | None = None, **how: Any
+    messages: Messages, backend: str | Target | None = None, **how: Unpack[FormatOptions]
 ) -> list[JSON]:
     """The same, off the event loop: for pictures that are drawn anew or fetched."""
     return await asyncio.to_thread(format_messages, messages, backend, **how)

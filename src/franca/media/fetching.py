@@ -18,7 +18,7 @@ from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from queue import Empty, SimpleQueue
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, TypedDict, Unpack, cast
 
 from franca.errors import ConnectionError, InvalidRequestError, TimeoutError
 from franca.media.guard import Place, check, parse, redirected
@@ -76,7 +76,17 @@ def fetch(
     raise InvalidRequestError(f"{goal.shown}: behind more than {MAX_REDIRECTS} redirects")
 
 
-async def afetch(url: str, **how: Any) -> bytes:
+class FetchOptions(TypedDict, total=False):
+    """How to fetch; see `fetch`."""
+
+    max_bytes: int
+    timeout: float
+    allow_private: bool
+    context: ssl.SSLContext | None
+    resolve: Resolve
+
+
+async def afetch(url: str, **how: Unpack[FetchOptions]) -> bytes:
     """The same, off the event loop."""
     return await asyncio.to_thread(fetch, url, **how)
 

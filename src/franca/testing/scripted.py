@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal, overload
+from typing import Any, Literal, Unpack, overload
 
 from franca.backends import ANTHROPIC_MESSAGES, BACKENDS
 from franca.chat_clients.aio import AnthropicAsyncChatClient, OpenAIAsyncChatClient
@@ -31,7 +31,14 @@ from franca.testing.seam import (
     tapped,
 )
 from franca.transport import aio, blocking
-from franca.types import BackendType, ChatCompletion, ChatDelta, EndpointType, Message
+from franca.types import (
+    BackendType,
+    ChatCompletion,
+    ChatDelta,
+    ChatParams,
+    EndpointType,
+    Message,
+)
 from franca.wire.stream import StreamReader
 
 Said = str | ChatCompletion | Sequence[str | ChatDelta | Exception]
@@ -83,7 +90,16 @@ class Script:
         self.add(*answers)
 
     def add(self, *answers: Scripted) -> None:
-        """More answers, after those that are left."""
+        """More answers, after those that are left.
+
+        Raises:
+            TypeError: one is of no kind that `Scripted` has.
+        """
+        for place, answer in enumerate(answers, self.answers + 1):
+            if not isinstance(answer, str | ChatCompletion | Exception | list | tuple):
+                kind = type(answer).__name__
+                kinds = "a text, a ChatCompletion, an exception or a list of pieces"
+                raise TypeError(f"answer {place}: expected {kinds}, got {kind}")
         self._answers.extend(answers)
         self.answers += len(answers)
 
@@ -218,14 +234,17 @@ class ScriptedAnthropicAsyncClient(_Told, AnthropicAsyncChatClient):
 
 @overload
 def scripted_client(
-    *answers: Scripted, backend: _ANTHROPIC, model: str = ..., **defaults: Any
+    *answers: Scripted, backend: _ANTHROPIC, model: str = ..., **defaults: Unpack[ChatParams]
 ) -> ScriptedAnthropicClient: ...
 @overload
 def scripted_client(
-    *answers: Scripted, backend: str | None = None, model: str = ..., **defaults: Any
+    *answers: Scripted, backend: str | None = None, model: str = ..., **defaults: Unpack[ChatParams]
 ) -> ScriptedClient: ...
 def scripted_client(
-    *answers: Scripted, backend: str | None = None, model: str = "scripted", **defaults: Any
+    *answers: Scripted,
+    backend: str | None = None,
+    model: str = "scripted",
+    **defaults: Unpack[ChatParams],
 ) -> ScriptedClient | ScriptedAnthropicClient:
     """A client that gives these answers, one a call, and keeps what it was asked in `.calls`.
 
@@ -245,14 +264,17 @@ def scripted_client(
 
 @overload
 def scripted_async_client(
-    *answers: Scripted, backend: _ANTHROPIC, model: str = ..., **defaults: Any
+    *answers: Scripted, backend: _ANTHROPIC, model: str = ..., **defaults: Unpack[ChatParams]
 ) -> ScriptedAnthropicAsyncClient: ...
 @overload
 def scripted_async_client(
-    *answers: Scripted, backend: str | None = None, model: str = ..., **defaults: Any
+    *answers: Scripted, backend: str | None = None, model: str = ..., **defaults: Unpack[ChatParams]
 ) -> ScriptedAsyncClient: ...
 def scripted_async_client(
-    *answers: Scripted, backend: str | None = None, model: str = "scripted", **defaults: Any
+    *answers: Scripted,
+    backend: str | None = None,
+    model: str = "scripted",
+    **defaults: Unpack[ChatParams],
 ) -> ScriptedAsyncClient | ScriptedAnthropicAsyncClient:
     """The same for asyncio; see `scripted_client`."""
     config, script = _config(backend, model, defaults), Script(answers)

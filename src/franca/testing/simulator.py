@@ -84,7 +84,17 @@ class Simulator:
         return len(self._open)
 
     def script(self, *answers: Scripted) -> None:
-        """Adds answers, given first come, first served; then `default` holds again."""
+        """Adds answers, given first come, first served; then `default` holds again.
+
+        Raises:
+            TypeError: one is of no kind that `Scripted` has.
+        """
+        for answer in answers:
+            if not (isinstance(answer, str | Answer) or callable(answer)):
+                kind = type(answer).__name__
+                raise TypeError(
+                    f"expected a text, an Answer or a function of a request, got {kind}"
+                )
         self._script.extend(answers)
 
     @property

@@ -11,13 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any
 from urllib.parse import urlsplit
 
 from franca.errors import APIError
 from franca.tokens import remote
 from franca.tokens.counting import Backend, get_token_counts
 from franca.tokens.messages import Tools, get_message_token_counts
+from franca.types import MessageLike
 
 _log = logging.getLogger("franca.tokens")
 _IDLE = 32  # connections kept open
@@ -76,7 +76,7 @@ class RemoteCounter:
     def count_messages_tokens(
         self,
         *,
-        messages: Iterable[Any] | str,
+        messages: Iterable[MessageLike] | str,
         tools: Tools | None = None,
         model: str = "",
         backend: Backend = None,
@@ -96,7 +96,7 @@ class RemoteCounter:
     async def acount_messages_tokens(
         self,
         *,
-        messages: Iterable[Any] | str,
+        messages: Iterable[MessageLike] | str,
         tools: Tools | None = None,
         model: str = "",
         backend: Backend = None,

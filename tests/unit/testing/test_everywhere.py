@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -337,3 +338,11 @@ def test_no_sdk_and_no_network_for_a_script():
         "assert not {'openai', 'anthropic', 'pydantic'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("answer", [5, {"content": "x"}, b"x", None])
+def test_an_answer_of_no_kind_is_refused_where_it_is_written(answer: Any) -> None:
+    with pytest.raises(TypeError, match=r"answer 2: expected a text, a ChatCompletion, .*got "):
+        scripted_client("Hello", answer)
+    with use_simulator() as simulator, pytest.raises(TypeError, match="expected a text, an Answer"):
+        simulator.script("Hello", answer)

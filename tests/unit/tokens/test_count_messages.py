@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import franca
 from franca.errors import APIError, InvalidRequestError
 from franca.tokens import (
     count_messages_tokens,
@@ -89,10 +90,6 @@ OURS = [
 
 def total(messages: Any, model: str = "gpt-4o", **more: Any) -> int:
     return get_message_token_counts(messages=messages, model=model, **more)
-
-
-def test_the_names_count_alike() -> None:
-    assert count_messages_tokens is get_message_token_counts
 
 
 def test_what_openai_bills() -> None:
@@ -301,3 +298,12 @@ def test_a_vendors_own_count(
 
 def test_a_vendor_without_such_an_endpoint() -> None:
     assert ask(BackendType.DeepSeek, "openai-chat", BODY) is None
+
+
+def test_model_and_backend_by_their_place() -> None:
+    turns = [{"role": "user", "content": "How many tokens is this?"}]
+    by_name = get_message_token_counts(messages=turns, model="deepseek-v4-flash")
+    assert count_messages_tokens(turns, "deepseek-v4-flash") == by_name
+    assert franca.count_messages_tokens(turns, "deepseek-v4-flash") == by_name
+    by_backend = get_message_token_counts(messages=turns, backend="deepseek")
+    assert count_messages_tokens(turns, "", "deepseek") == by_backend
