@@ -14,7 +14,7 @@ from franca.backends import BACKENDS
 from franca.errors import CallError
 from franca.flow import admit
 from franca.flow.effects import Effect, Outcome, Reply, Send, Sleep
-from franca.flow.health import forget
+from franca.flow.health import forget, unhold
 from franca.limits import scopes
 from franca.settings.target import Target
 from franca.transport.aio import AsyncTransport
@@ -125,7 +125,7 @@ def afinal(method: Callable[..., Any]) -> Callable[..., Any]:
 
 def _hurried(perform: Callable[..., Any]) -> Callable[..., Any]:
     def performed(self: BlockingTransport, effect: Effect) -> Outcome:
-        return None if isinstance(effect, Sleep) else perform(self, effect)
+        return unhold() if isinstance(effect, Sleep) else perform(self, effect)
 
     return performed
 
@@ -136,7 +136,7 @@ def _unlimited(target: Target) -> None:
 
 def _ahurried(perform: Callable[..., Any]) -> Callable[..., Any]:
     async def performed(self: AsyncTransport, effect: Effect) -> Outcome:
-        return None if isinstance(effect, Sleep) else await perform(self, effect)
+        return unhold() if isinstance(effect, Sleep) else await perform(self, effect)
 
     return performed
 
