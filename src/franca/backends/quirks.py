@@ -39,6 +39,8 @@ class Quirks:
         renamed: parameters under another name.
         default_max_tokens: sent where the caller names none and the wire requires one.
         url_images: whether the vendor fetches pictures by URL. url_files: the same for documents.
+        tool_media: OpenAI's wire: whether a tool's answer may hold pictures and files; else they
+            follow it in a user's turn.
         inline_system: Anthropic's wire: whether a system message may stand among the others (from
             Claude Opus 4.8 on); else it goes out as the user's text, in tags.
         forced_tools: Anthropic's wire: whether `tool_choice` may demand a tool; the models that
@@ -66,6 +68,7 @@ class Quirks:
     default_max_tokens: int = 4096
     url_images: bool = True
     url_files: bool = False
+    tool_media: bool = False
     inline_system: bool = True
     forced_tools: bool = True
     cached_limited: bool = True

@@ -122,6 +122,7 @@ _ROWS = (
             unsupported=("logprobs", "top_logprobs", "logit_bias", "user"),
             stream_usage=False,
             url_files=True,
+            tool_media=True,  # and no user's turn may follow a tool's answer
             builtin_tools=builtin.MISTRAL,
         ),
         default_model="mistral-small-latest",

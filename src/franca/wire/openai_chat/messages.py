@@ -40,6 +40,7 @@ from franca.wire.openai_chat.parts import (
     write_detail,
     write_part,
 )
+from franca.wire.openai_chat.tool_media import media_behind
 from franca.wire.policy import refuse
 
 THINK_TAGS = "<think>"
@@ -147,7 +148,7 @@ def write_messages(
     """
     out: list[JSON] = []
     legacy: dict[str, str] = {}
-    for message in messages:
+    for message in messages if target.quirks.tool_media else media_behind(messages):
         content = message.content
         if message.role == "assistant" and isinstance(content, list):
             out += _write_answer(message, content, target, policy)
