@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from franca.backends import ANTHROPIC_MESSAGES
-from franca.chat_clients.prepare import Config, Resolve, renamed
+from franca.chat_clients.prepare import Config, Resolve, known, renamed
 from franca.types import BackendType, ChatParams, EndpointType
 
 if TYPE_CHECKING:
@@ -197,6 +197,7 @@ def _config(
         raise TypeError(f"settings: expected franca.Settings(…), which takes a dict, got {kind}")
     own = {key: given.pop(key) for key in _OF_CONFIG if key in given}
     place = _Place(**{key: given.pop(key, None) for key in _Place.__annotations__})
+    given = known(given, Options.__annotations__)
     resolve = _resolver(str(backend), model, endpoint_type, place, settings)
     return Config(str(backend), model, resolve, given, settings=settings, **own), http
 

@@ -13,6 +13,7 @@ from franca.errors import SettingsError
 from franca.flow import Conduct, EndpointHealth, Hooks, Route, health_of
 from franca.settings.build import for_model
 from franca.settings.policy import STRATEGIES, Strategy
+from franca.settings.problems import nearest
 from franca.settings.target import Target
 from franca.types import CONTROLS, ChatParams, ChatRequest, MessageLike
 from franca.wire.reading import read_messages
@@ -28,8 +29,11 @@ Messages = Iterable[MessageLike] | str
 Resolve = Callable[[str | None], tuple[Target, ...]]
 
 
-def known(params: Mapping[str, Any]) -> dict[str, Any]:
+def known(params: Mapping[str, Any], names: Iterable[str] = PARAMS) -> dict[str, Any]:
     """The parameters that were given, less those that are None.
+
+    Args:
+        names: those that an unknown one may have been meant for.
 
     Raises:
         TypeError: a parameter that does not exist; names the nearest.
@@ -38,10 +42,7 @@ def known(params: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name, value in params.items():
         if name not in PARAMS:
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, PARAMS, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else "; extra_body carries a vendor's own"
+            hint = nearest(name, names) or "; extra_body carries a vendor's own"
             raise TypeError(f"no parameter {name!r}{hint}")
         if value is not None:
             check(name, value)

@@ -87,7 +87,8 @@ class Snapshot:
 
     def _unusable(self, backend: str, model: str | None) -> str:
         if model is None:
-            return f"backends.{backend}: no model named, and none enabled in the settings"
+            where = f"backends.{backend}"
+            return f"{where}: no model named, and none enabled in the settings; give model="
         return f"{place(('backends', backend, 'models', model))}: switched off"
 
     def _missing(self, backend: str, model: str, key: str | None) -> str:

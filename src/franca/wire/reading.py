@@ -34,6 +34,9 @@ def read_messages(messages: Iterable[MessageLike] | str, home: str = _OPENAI) ->
     """
     if isinstance(messages, str):
         return [Message("user", messages)]
+    if isinstance(messages, Mapping | bytes) or not isinstance(messages, Iterable):
+        kind = type(messages).__name__
+        raise InvalidRequestError(f"messages: expected a text or a list of messages, got {kind}")
     read: list[Message] = []
     for place, message in enumerate(messages):
         try:

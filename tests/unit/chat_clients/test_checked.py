@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from anthropic.types import TextBlock, ThinkingBlock
 
-from franca import InvalidRequestError
+from franca import InvalidRequestError, create_chat_client
 from franca.chat_clients.checked import check
 from franca.testing import scripted_client
 from franca.types import ChatParams, Message
@@ -109,6 +109,8 @@ def test_any_other_is_refused_by_name(name: str, value: Any) -> None:
     ("messages", "told"),
     [
         ([], "messages: expected a turn at least"),
+        (None, "messages: expected a text or a list of messages, got NoneType"),
+        ({"role": "user", "content": "Hi"}, "messages: expected a text or a list .* got dict"),
         ([{"role": "user", "content": 5}], r"messages\[0\]: its content is int; expected a text"),
         (["Hi", "there"], r"messages\[0\]: str is not a message"),
         ([Message("user", "Hi"), {}], r"messages\[1\]: it has no role; expected user"),
@@ -153,6 +155,12 @@ def test_a_text_may_stand_beside_anthropics_blocks() -> None:
         {"type": "text", "text": "What is it?"},
         picture,
     ]
+
+
+def test_an_option_that_does_not_exist_names_the_nearest_of_all() -> None:
+    options: dict[str, Any] = {"bas_url": "http://127.0.0.1:8080/v1"}
+    with pytest.raises(TypeError, match=r"no parameter 'bas_url'; did you mean 'base_url'\?"):
+        create_chat_client("local", "m", **options)
 
 
 def test_the_error_shows_a_number_and_of_all_else_the_kind() -> None:

@@ -266,7 +266,7 @@ def test_a_result_made_by_hand_goes_back_whole(make, sim):
 
 @pytest.mark.parametrize("messages", [[1], {"role": "user", "content": "x"}, [{"content": "x"}]])
 def test_what_is_no_conversation_is_refused(make, sim, messages):
-    with pytest.raises(CallError, match=r"messages\[0\]"):
+    with pytest.raises(CallError, match=r"^messages"):
         make().ask(messages)
     assert not sim.requests
 
