@@ -54,7 +54,9 @@ class Ending:
         target, broken = admitted.target, self._reader.failed
         health_of(target).busy.discard(admitted)
         if not (broken is None or self.left or self._late(broken, now)):
-            judge(target, self._began, now, broken, stream=True)
+            met = broken.__cause__
+            met = met if isinstance(met, CallError) else broken
+            judge(target, self._began, now, met, stream=True)
         if self._watch is not None:
             self._tell(self._watch)
         return None if admitted.permit is None else admitted.permit.answered(self._usage())

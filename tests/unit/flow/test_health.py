@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from world import Answer, World, ok, refused, request, target, targets
 
 from franca.backends import Quirks
-from franca.errors import CallError, ConnectionError, RateLimitError, TimeoutError
+from franca.errors import (
+    CallError,
+    ConnectionError,
+    ContentFilterError,
+    InvalidRequestError,
+    RateLimitError,
+    TimeoutError,
+)
 from franca.flow import health_of
 from franca.flow.health import Health
 from franca.settings.policy import Policy
@@ -306,6 +313,19 @@ def test_a_stream_that_breaks_later_counts() -> None:
         opened.end()
     assert health_of(place).report(place, world.now).last_error is not None
     assert health_of(place).failures == 1, "each had begun well"
+
+
+@pytest.mark.parametrize(
+    "error", [ContentFilterError("no"), RateLimitError("slow down"), InvalidRequestError("no")]
+)
+def test_a_stream_that_breaks_later_for_what_is_asked_does_not_count(error: CallError) -> None:
+    world = World()
+    (place,) = targets("a", Policy(failure_threshold=1))
+    opened = world.ask([place], request(stream=True))
+    opened.reader.broken(error)
+    opened.end()
+    assert health_of(place).failures == 0
+    assert not is_out(world, place)
 
 
 def test_all_out_the_least_bad_is_tried() -> None:
