@@ -170,7 +170,7 @@ _NAMES = (
     (r"claude-(v?[123]|instant)|claude-(opus|sonnet)-4([-.@][01]\b|[-@]20|:|$)", "claude-4"),
     (r"claude.*4[-.][2-6]\b|claude-haiku-4", "claude"),
     (r"claude", "claude-4.7"),
-    (r"publishers/google|gemini-(1|2\.0|pro)", "gemini-2"),
+    (r"publishers/google|gemini-(1|2\.0|pro(?!-latest))", "gemini-2"),
     (r"gemini-2", "gemini-2.5"),
     (r"gemini", "gemini-3"),
     (r"gemma-?2", "gemma-2"),
@@ -204,7 +204,7 @@ _NAMES = (
     (r"ernie", "ernie"),
     (r"\byi-", "yi"),
     (r"baichuan", "baichuan"),
-    (r"hunyuan|hy-", "hunyuan"),
+    (r"hunyuan|\bhy(-|\d)", "hunyuan"),
     (r"doubao|seed-", "doubao"),
 )
 """The first that is found in a model's name, in small letters, decides."""
