@@ -14,10 +14,9 @@ from franca.errors import (
     CallError,
     ConnectionError,
     ContentFilterError,
-    InvalidRequestError,
     RateLimitError,
     TimeoutError,
-)
+)  # fmt: skip
 from franca.flow import health_of
 from franca.flow.health import Health
 from franca.settings.policy import Policy
@@ -315,9 +314,7 @@ def test_a_stream_that_breaks_later_counts() -> None:
     assert health_of(place).failures == 1, "each had begun well"
 
 
-@pytest.mark.parametrize(
-    "error", [ContentFilterError("no"), RateLimitError("slow down"), InvalidRequestError("no")]
-)
+@pytest.mark.parametrize("error", [ContentFilterError("no"), RateLimitError("slow down")])
 def test_a_stream_that_breaks_later_for_what_is_asked_does_not_count(error: CallError) -> None:
     world = World()
     (place,) = targets("a", Policy(failure_threshold=1))
