@@ -290,7 +290,7 @@ def limits(timed: bool, bad: float) -> Mapping[str, float]:
     to answer in time."""
     if not timed:
         return {}
-    return {"timeout": 2.0, "idle_timeout": 1.5} if bad == 1 else {"timeout": 0.8}
+    return {"timeout": 2.0, "idle_timeout": 1.5} if bad == 1 else {"timeout": 2.5}
 
 
 def first(bad: float, fault: Fault) -> Script:

@@ -273,8 +273,9 @@ def test_what_nobody_was_told_was_granted_is_given_back(server, members):
     unheard = Lease((1,))
     (held,) = store._held.values()
     store._link.call(scripts.reserve(held.scope, held.known, reserve_of(store, unheard), "x"))
-    restart(server)
+    server.kill()
     until(lambda: not store.perform(Settle(store, "s", RULES, unheard, None)) and _away(store))
+    server.start()
     until(lambda: not _away(store))
     until(lambda: look(store).used == (1,))
 
