@@ -264,7 +264,8 @@ def compared(backend: str, spec: Mapping[str, Any], sources: Sequence[Source]) -
         figures = [f"{row[n]:,}" if n in row else "–" for n in NUMBERS]
         changed = "; ".join(differences(row, fresh))
         result = f"**differs**: {changed}" if changed else dissent(row, said(spec, sources, name))
-        cells = [f"`{backend}`", f"`{name}`", *figures, row["date"], result]
+        until = f" (until {row['deprecated']})" if "deprecated" in row else ""
+        cells = [f"`{backend}`", f"`{name}`{until}", *figures, row["date"], result]
         yield f"| {' | '.join(cells)} |"
 
 

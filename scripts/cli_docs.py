@@ -59,7 +59,7 @@ SCENES: dict[str, Sequence[Step]] = {
         ("What is the capital of France?", r"Paris\.\n>$"),
         ("Count to a hundred.", "three,"),
         (CTRL_C, r"kept\)\n>$"),
-        ("/model claude-sonnet-4-5", r"\)\n>$"),
+        ("/model claude-sonnet-4-6", r"\)\n>$"),
         ("And the capital of Japan?", r"Tokyo\.\n>$"),
         ("/usage", r"\)\n>$"),
         ("/exit", SHELL),
@@ -76,12 +76,12 @@ SCENES: dict[str, Sequence[Step]] = {
     "health": ["franca health"],
     "limits": ["franca ask Hello", "franca limits"],
     "tokens": [
-        'franca tokens "How many tokens is this?" --model gpt-5-mini',
-        "franca tokens notes.txt --model claude-sonnet-4-5",
+        'franca tokens "How many tokens is this?" --model gpt-6-luna',
+        "franca tokens notes.txt --model claude-sonnet-4-6",
     ],
     "cost": [
-        "franca cost --model gpt-5-mini --prompt-tokens 9000 --completion-tokens 800 --cached 7000",
-        "franca cost --model gpt-5-mini --prompt-tokens 12000 --batch --json",
+        "franca cost --model gpt-6-luna --prompt-tokens 9000 --completion-tokens 800 --cached 7000",
+        "franca cost --model gpt-6-luna --prompt-tokens 12000 --batch --json",
     ],
     "demo": ["franca demo --simulate"],
     "local": [("franca local --port 0", "ends it"), (CTRL_C, SHELL)],
@@ -113,8 +113,8 @@ def settings(url: str) -> dict[str, Any]:
             {"id": "anthropic-main", "api_base": url, "api_key": KEY, "rpm": 50},
         ],
         "backends": {
-            "openai": {"models": {"gpt-5-mini": {"endpoints": ["openai-main"]}}},
-            "anthropic": {"models": {"claude-sonnet-4-5": {"endpoints": ["anthropic-main"]}}},
+            "openai": {"models": {"gpt-6-luna": {"endpoints": ["openai-main"]}}},
+            "anthropic": {"models": {"claude-sonnet-4-6": {"endpoints": ["anthropic-main"]}}},
         },
         "rate_limit": {
             "enabled": True,
@@ -129,7 +129,7 @@ def broken(url: str) -> dict[str, Any]:
     document = settings(url)
     document["endpoints"][0]["rpm"] = "many"
     document["endpoints"][1]["api_bse"] = document["endpoints"][1].pop("api_base")
-    document["backends"]["openai"]["models"]["gpt-5-mini"]["endpoints"] = ["opnai-main"]
+    document["backends"]["openai"]["models"]["gpt-6-luna"]["endpoints"] = ["opnai-main"]
     return document
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import typer
 
 from franca.cli import weights
-from franca.cli.command import emit, note
+from franca.cli.command import after_ctrl_c, emit, note
 from franca.errors import FrancaError, MissingExtraError
 from franca.settings import Settings
 
@@ -99,6 +99,7 @@ def serve(model: LocalModel, *, exit_with_parent: bool = False, as_json: bool = 
         if not exit_with_parent:
             note("OpenAI at /v1, Anthropic at /; Ctrl-C ends it")
         _wait(exit_with_parent, stopping)
+    after_ctrl_c()
     sys.stdout.flush()
     os._exit(0)  # the server's destructor may wait for ever where it has only just begun
 

@@ -73,6 +73,14 @@ def test_a_signal_ends_it_cleanly(gguf: Path, number: int) -> None:
             server.kill()
 
 
+def test_the_shell_goes_on_with_a_line_of_its_own(terminal: Any, gguf: Path) -> None:
+    serving = terminal("local", str(gguf), "--port", "0")
+    serving.see("ends it")
+    serving.type("\x03")
+    assert serving.end() == 0
+    assert serving.shown.endswith("^C\r\n")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="asks the system for a process by its id")
 def test_it_ends_with_a_killed_parent(gguf: Path) -> None:
     code = (

@@ -85,7 +85,6 @@ def local(
         exit_with_parent=exit_with_parent,
         as_json=as_json,
     )
-    after_ctrl_c()
 
 
 @clean
