@@ -135,6 +135,18 @@ def test_a_system_prompt_alone_is_no_conversation_on_anthropics_wire() -> None:
         client.create_completion([{"role": "system", "content": "Be terse."}])
 
 
+def test_a_role_that_does_not_exist_is_no_users_turn_on_anthropics_wire() -> None:
+    turns = [{"role": "user", "content": "Hi"}, {"role": "asistant", "content": "Hello"}]
+    client = scripted_client("a", "b", backend="anthropic")
+    with pytest.raises(InvalidRequestError, match="does not take a message of role 'asistant'"):
+        client.create_completion(turns)
+    with pytest.warns(UserWarning, match="role 'asistant': left out"):
+        client.create_completion(turns, capability_policy="warn")
+    client.create_completion(turns, capability_policy="passthrough")
+    sent = [[turn["role"] for turn in call.body["messages"]] for call in client.calls]
+    assert sent == [["user"], ["user", "asistant"]]
+
+
 def test_blocks_of_a_vendors_sdk_may_stand_in_a_dict() -> None:
     blocks = [TextBlock(type="text", text="Hi"), ThinkingBlock(
         type="thinking", thinking="hm", signature="s")]  # fmt: skip

@@ -23,6 +23,7 @@ from franca.wire.anthropic_messages.blocks import (
     read_exactly,
     write_blocks,
 )
+from franca.wire.policy import refuse
 
 _SYSTEM = ("system", "developer")
 _ROLES = ("user", "assistant", "system")
@@ -165,8 +166,19 @@ def _tagged(text: str) -> str:
     return f"<system>\n{text}\n</system>"
 
 
+def _odd_role(message: Message) -> str | None:
+    """The role of a dict that is none of franca's, which was read as a user's turn."""
+    role = (message.extra or {}).get("role") if message.role == "user" else None
+    return role if isinstance(role, str) else None
+
+
 def _write(message: Message, target: Target, policy: str) -> JSON | None:
-    role = {"tool": "user", "developer": "system"}.get(message.role, message.role)
+    role: str = {"tool": "user", "developer": "system"}.get(message.role, message.role)
+    if odd := _odd_role(message):
+        why = f"{target.backend} ({target.model}) does not take a message of role {odd!r}"
+        if not refuse(why, policy, target):
+            return None
+        role = odd
     extra = _own(message)
     content = message.content
     if isinstance(content, list):
