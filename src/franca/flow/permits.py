@@ -53,10 +53,10 @@ class Permit(Lease):
 
     def done(self, usage: Usage | None, headers: Mapping[str, str]) -> Settle | None:
         """As `answered`; None where that is settled on the spot."""
-        told = self._billed(usage, headers)
-        if self.scope.book is None:
-            return self._settle(*told)
-        return self.scope.book.settle(self.scope.rules, self, *told)
+        scope, (billed, seen, held) = self.scope, self._billed(usage, headers)
+        if scope.book is None:
+            return self._settle(billed, seen, held)
+        return scope.book.settle(scope.rules, self, billed, seen, held)
 
     def _billed(
         self, usage: Usage | None, headers: Mapping[str, str] | None

@@ -10,6 +10,7 @@ their number.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import mul
 from typing import Any
 
 from franca.types.messages import (
@@ -105,12 +106,11 @@ class Estimate:
         many = len(outputs)
         self._seen = seen = self._seen + many
         share = 1 / min(seen, _MEMORY)
-        squares = [tokens * tokens for tokens in outputs]
-        cubes = [tokens * square for tokens, square in zip(outputs, squares, strict=True)]
+        squares = list(map(mul, outputs, outputs))
         old = 1 - share * many
         self._first = max(self._first * old + share * sum(outputs), 1e-9)
         self._second = self._second * old + share * sum(squares)
-        self._third = self._third * old + share * sum(cubes)
+        self._third = self._third * old + share * sum(map(mul, outputs, squares))
         self.tail = max(*outputs, self.tail * _FADE**many)
         mean = self._second / self._first
         self._spread = spread = max(self._third / self._first - mean * mean, 0.0) ** 0.5
@@ -125,10 +125,11 @@ class Estimate:
 
 def size(request: ChatRequest) -> int:
     """The size of a request in bytes of text: what is no text counts as a flat number of them."""
-    total = sum(map(_message, request.messages), _MESSAGE)
-    for name in ("tools", "response_format"):
-        if (value := request.params.get(name)) is not None:
-            total += len(repr(value))
+    total, params = sum(map(_message, request.messages), _MESSAGE), request.params
+    if (tools := params.get("tools")) is not None:
+        total += len(repr(tools))
+    if (form := params.get("response_format")) is not None:
+        total += len(repr(form))
     return total
 
 

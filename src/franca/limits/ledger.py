@@ -178,11 +178,11 @@ class Ledger:
         if self.hold > now or (rules.slots and len(self.granted) >= rules.slots):
             return False
         for place, ring in enumerate(self.rings):
-            if now // ring.width != ring.last:
-                ring.advance(now // ring.width)
+            if (bucket := now // ring.width) != ring.last:
+                ring.advance(bucket)
             limit = rules.windows[place].limit
-            if ring.cap_until > now:
-                limit = min(limit, ring.cap)
+            if ring.cap_until > now and ring.cap < limit:
+                limit = ring.cap
             # more than the limit, as after it was lowered, goes alone
             need = amounts[place] + margins[place]
             if ring.used + (need if need < limit else limit) > limit:

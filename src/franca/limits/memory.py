@@ -52,7 +52,8 @@ class Book:
                 ask.patience,
                 ref(lease),
             )
-            self._ring()
+            if self.ledger.rung:
+                self._ring()
         return verdict
 
     def settle(
@@ -66,21 +67,22 @@ class Book:
         """See `Settle`."""
         with self.lock:
             self.ledger.settle(self._clock(), rules, lease.id, billed, seen, hold)
-            self._ring()
+            if self.ledger.rung:
+                self._ring()
 
     def look(self, rules: Rules) -> Standing:
         """See `Look`."""
         with self.lock:
             standing = self.ledger.look(self._clock(), rules)
-            self._ring()
+            if self.ledger.rung:
+                self._ring()
         return standing
 
     def _ring(self) -> None:
-        if self.ledger.rung:
-            for _, owner in self.ledger.rung:
-                if (sleeper := owner()) is not None:
-                    sleeper.ring()
-            self.ledger.rung.clear()
+        for _, owner in self.ledger.rung:
+            if (sleeper := owner()) is not None:
+                sleeper.ring()
+        self.ledger.rung.clear()
 
 
 class MemoryStore:

@@ -59,7 +59,7 @@ class Lease:
     __slots__ = ("__weakref__", "_rung", "_wake", "amounts", "at", "busy", "id", "margins")
 
     def __init__(self, amounts: tuple[int, ...], margins: tuple[int, ...] | None = None) -> None:
-        self.id = f"{_ids.prefix}{next(_ids.numbers):x}"
+        self.id = f"{_ids.prefix}{next(_ids.numbers)}"
         self.amounts = amounts
         self.margins = margins or (0,) * len(amounts)
         self.at = 0  # when it was granted, on the store's clock; 0: not yet

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from weakref import WeakValueDictionary
 
 from franca.limits.estimate import Estimate
@@ -20,6 +21,7 @@ _WINDOWS = (
     ("otpm", "output_tokens", 60),
     ("rps", "requests/1", 1),
 )
+Counted = Callable[[tuple[int, int, int, int]], tuple[int, ...]]
 _lock = threading.Lock()
 
 
@@ -49,7 +51,8 @@ class Scope:
         cached: whether tokens read from a prompt cache count.
         book: the scope's own in a store that never waits, to be asked on the spot: an effect would
             cost as much as its answer.
-        plan: of each window, what it counts (`_WHAT`) and its limit.
+        counted: from (requests, tokens, input tokens, output tokens) to what each window counts.
+        limits: of each window. least: the lowest of them.
     """
 
     key: str
@@ -62,7 +65,9 @@ class Scope:
     output: int | None
     cached: bool
     book: Book | None = field(repr=False)
-    plan: tuple[tuple[int, int], ...] = field(repr=False)
+    counted: Counted = field(repr=False, compare=False)
+    limits: tuple[int, ...] = field(repr=False, compare=False)
+    least: int = field(repr=False, compare=False)
     learned: Learned = field(repr=False, compare=False)
 
     def reserve(
@@ -70,14 +75,14 @@ class Scope:
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """A lease's amounts and margins for a request with so many tokens; `margin` is what its
         answer may exceed `output` by. More than a limit is the whole of it: estimates err."""
-        counts, margins = (1, prompt + output, prompt, output), (0, margin, 0, margin)
-        amounts = [limit if counts[what] > limit else counts[what] for what, limit in self.plan]
-        return tuple(amounts), tuple([margins[what] for what, _ in self.plan])
+        amounts = self.amounts(prompt, output)
+        if prompt + output > self.least:
+            amounts = tuple(map(min, amounts, self.limits))
+        return amounts, self.counted((0, margin, 0, margin))
 
     def amounts(self, prompt: int, output: int) -> tuple[int, ...]:
         """One request of so many tokens, as the windows count it."""
-        counts = (1, prompt + output, prompt, output)
-        return tuple([counts[what] for what, _ in self.plan])
+        return self.counted((1, prompt + output, prompt, output))
 
 
 _WHAT = {"requests": 0, "requests/1": 0, "tokens": 1, "input_tokens": 2, "output_tokens": 3}
@@ -120,7 +125,7 @@ def _make(target: Target) -> Scope | None:
         key += f"@{hash(target.endpoint) & 0xFFFFFFFF:08x}"
     with _lock:
         learned = _learned.setdefault(key, Learned())
-    store = _store(counting)
+    store, limits = _store(counting), tuple([window.limit for window in rules.windows])
     return Scope(
         key,
         rules,
@@ -132,9 +137,17 @@ def _make(target: Target) -> Scope | None:
         target.max_output_tokens,
         target.quirks.cached_limited,
         store.book(key, rules) if isinstance(store, MemoryStore) else None,
-        tuple([(_WHAT[window.name], window.limit) for window in rules.windows]),
+        _counted([_WHAT[window.name] for window in rules.windows]),
+        limits,
+        min(limits, default=1),
         learned,
     )
+
+
+def _counted(places: list[int]) -> Counted:
+    if len(places) < 2:  # of one, itemgetter gives no tuple
+        return lambda counts: tuple([counts[place] for place in places])
+    return itemgetter(*places)
 
 
 def _store(counting: Counting) -> Store:
