@@ -138,6 +138,10 @@ def _among(run: Run, group: Sequence[Target], one: One[T], *, more: bool) -> Flo
         except RateLimitError as error:  # our own limits, or a vendor's wish
             run.errors.append(error)
             return None
+        if not run.payable(admitted.target):  # others have spent its budget meanwhile
+            yield from _unsent(admitted)
+            pool = [t for t in pool if t is not admitted.target]
+            continue
         try:
             return (yield from _try(run, admitted, one))
         except CallError as error:
@@ -169,6 +173,14 @@ def _choice(run: Run, pool: Sequence[Target]) -> Flow[Admitted]:
             if target is not chosen:
                 health_of(target).unprobed()
     return admitted
+
+
+def _unsent(admitted: Admitted) -> Flow[None]:
+    """Give back what a try would have had."""
+    if admitted.probes:
+        health_of(admitted.target).unprobed()
+    if admitted.permit is not None:
+        yield admitted.permit.back()
 
 
 def _next(

@@ -207,3 +207,21 @@ def test_many_calls_at_once_leave_nothing_behind(
         assert health.reserve >= 0
         if limited:
             assert world.standing(place).busy == world.standing(place).waiting == 0
+
+
+def test_retries_that_wait_for_limits_are_within_the_budget_too() -> None:
+    """Many may have found something left of it, and then waited for their turn."""
+    world = world_of({"a": always(refused(500))}, "random")
+    place = world.limited("a", Policy(failure_threshold=0, error_rate=1), rpm=50)
+    results = world.burst([(world.now + i / 100, [place]) for i in range(400)])
+    assert not answered(results)
+    assert len(world.sent) <= 410
+    assert world.standing(place).busy == 0
+
+
+def test_retries_that_wait_as_the_vendor_asks_are_within_the_budget_too() -> None:
+    world = world_of({"a": always(refused(503, retry_after="5"))}, "random")
+    pool = targets("a")
+    assert not answered(world.burst([(world.now + i / 100, pool) for i in range(400)]))
+    assert len(world.sent) <= 410
+    assert health_of(pool[0]).reserve >= 0
