@@ -9,7 +9,7 @@ from typing import Any
 import genai_prices
 import genai_prices.data
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from franca.errors import SettingsError
@@ -236,6 +236,7 @@ COUNTS = st.integers(0, 10**9)
 RATE = st.decimals(0, 1000, places=6)
 
 
+@settings(deadline=None)
 @given(COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, st.lists(RATE, min_size=5, max_size=5))
 def test_buckets_are_disjoint_and_sum_to_the_amount(
     plain: int, read: int, written: int, said: int, thought: int, rates: list[Decimal]

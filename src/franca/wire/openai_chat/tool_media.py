@@ -21,6 +21,10 @@ def media_behind(messages: Iterable[Message]) -> Iterator[Message]:
     numbers = count(1)
     waiting: list[Part] = []
     for message in messages:
+        parts = message.content
+        if not waiting and not isinstance(parts, list):
+            yield message
+            continue
         if not _answers(message):
             if waiting and message.role != "user":
                 yield Message("user", waiting)
@@ -29,7 +33,6 @@ def media_behind(messages: Iterable[Message]) -> Iterator[Message]:
             waiting = []
             yield message
             continue
-        parts = message.content
         if not isinstance(parts, list):
             yield message
             continue
