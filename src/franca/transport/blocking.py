@@ -149,10 +149,6 @@ class BlockingTransport:
             if not link.direct:
                 return _post(link, send)
             request = link.request(send, link.key() if link.key else None)
-            if not send.request.stream and send.deadline is None:
-                response = link.http.send(request)
-                keep(response.extensions.get("network_stream"))
-                return Reply(response.status_code, response.headers, response.content)
             if send.deadline is not None:
                 request.extensions["trace"] = trace
             response = link.http.send(request, stream=True)
@@ -187,10 +183,11 @@ class BlockingTransport:
 def _whole(response: Any, send: Send) -> bytes:
     """The body, read no longer than until the deadline."""
     try:
+        chunks = pieces(response, response.iter_bytes)
         if send.deadline is None:
-            return response.read()
+            return b"".join(chunks)
         parts = []
-        for part in pieces(response, response.iter_bytes):
+        for part in chunks:
             parts.append(part)
             if over(send.deadline):
                 raise late(send.target)

@@ -194,8 +194,10 @@ def quiet(request: Any, send: Send) -> None:
 
 
 def pieces(response: Any, decoded: Callable[[], Any]) -> Any:
-    """An open response's bytes: past two layers of generators where nothing is to be decoded."""
-    return decoded() if "content-encoding" in response.headers else response.stream
+    """An open response's bytes: past two layers of generators where nothing is to be decoded, and
+    no hook of the caller's HTTP client has read them."""
+    plain = not (response.is_stream_consumed or "content-encoding" in response.headers)
+    return response.stream if plain else decoded()
 
 
 def frame(event: object) -> bytes:

@@ -681,6 +681,18 @@ def test_the_callers_http_client_is_used_and_left_open(sim):
     own.close()
 
 
+@pytest.mark.parametrize("params", [{}, {"timeout": 60}, {"deadline": 60}])
+def test_the_callers_http_client_may_read_what_comes(sim, params):
+    hooks = {"response": [lambda response: response.read()]}
+    with openai.DefaultHttpxClient(event_hooks=hooks) as own:
+        options: dict[str, Any] = {"base_url": f"{sim.url}/v1", "http_client": own}
+        client = create_chat_client("local", model="m", api_key="x", **options)
+        answer = client.create_completion("hello", max_retries=0, **params)
+        pieces = [delta.content or "" for delta in client.create_stream("hello", **params)]
+    assert answer.content
+    assert "".join(pieces)
+
+
 def test_the_callers_async_http_client_is_used_and_left_open(sim):
     hooked = []
 
