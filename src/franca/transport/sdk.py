@@ -94,7 +94,8 @@ def _context(
 
 
 def _key(endpoint: Endpoint) -> str:
-    return endpoint.api_key.reveal() if endpoint.api_key and endpoint.api_key.fixed else _NO_KEY
+    secret = endpoint.api_key
+    return (secret.reveal() if secret and secret.fixed else "") or _NO_KEY
 
 
 def _openai(endpoint: Endpoint) -> dict[str, Any]:

@@ -7,9 +7,14 @@ from typing import Any, cast
 import pytest
 from anthropic.types import TextBlock, ThinkingBlock
 
-from franca import InvalidRequestError, create_chat_client
+from franca import (
+    AuthenticationError,
+    InvalidRequestError,
+    create_chat_client,
+    format_messages,
+)
 from franca.chat_clients.checked import check
-from franca.testing import scripted_client
+from franca.testing import Simulator, scripted_client
 from franca.types import ChatParams, Message
 
 RIGHT: dict[str, list[Any]] = {
@@ -182,3 +187,23 @@ def test_the_error_shows_a_number_and_of_all_else_the_kind() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         check("extra_headers", {"authorization": b"a secret"})
     assert str(caught.value) == "extra_headers: expected a mapping of texts to texts, got dict"
+
+
+def test_calls_from_before_there_were_tools() -> None:
+    call = {"name": "add", "arguments": "{}"}
+    turns: list[Any] = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": None, "function_call": call},
+        {"role": "function", "name": "add", "content": "2"},
+    ]
+    assert format_messages(turns, "openai") == turns
+    with pytest.raises(InvalidRequestError, match="with tool_calls"):
+        format_messages(turns, "anthropic")
+    with pytest.raises(InvalidRequestError, match="role 'function'"):
+        format_messages([turns[0], turns[2]], "anthropic")
+
+
+@pytest.mark.parametrize("backend", ["openai", "anthropic"])
+def test_an_empty_key_is_the_vendors_to_refuse(backend: Any) -> None:
+    with Simulator(api_key="right") as sim, pytest.raises(AuthenticationError):
+        create_chat_client(backend, "m", base_url=sim.url, api_key="").create_completion("Hi")

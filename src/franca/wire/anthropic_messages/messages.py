@@ -166,19 +166,24 @@ def _tagged(text: str) -> str:
     return f"<system>\n{text}\n</system>"
 
 
-def _odd_role(message: Message) -> str | None:
-    """The role of a dict that is none of franca's, which was read as a user's turn."""
-    role = (message.extra or {}).get("role") if message.role == "user" else None
-    return role if isinstance(role, str) else None
+def _odd(message: Message) -> str | None:
+    """What in a dict that was read is none of franca's: a role, which was read as the user's, or a
+    call from before there were tools, and its result."""
+    extra = message.extra or {}
+    if isinstance(extra.get("function_call"), dict):
+        return "with function_call, but one with tool_calls"
+    role = extra.get("role") if message.role in ("user", "tool") else None
+    return f"of role {role!r}" if isinstance(role, str) else None
 
 
 def _write(message: Message, target: Target, policy: str) -> JSON | None:
     role: str = {"tool": "user", "developer": "system"}.get(message.role, message.role)
-    if odd := _odd_role(message):
-        why = f"{target.backend} ({target.model}) does not take a message of role {odd!r}"
-        if not refuse(why, policy, target):
+    if odd := _odd(message):
+        why = f"{target.backend} ({target.model}) does not take a message "
+        if not refuse(f"{why}{odd}", policy, target):
             return None
-        role = odd
+        if message.role == "user" and message.extra:
+            role = message.extra.get("role", role)
     extra = _own(message)
     content = message.content
     if isinstance(content, list):
