@@ -138,7 +138,7 @@ def _among(run: Run, group: Sequence[Target], one: One[T], *, more: bool) -> Flo
         except RateLimitError as error:  # our own limits, or a vendor's wish
             run.errors.append(error)
             return None
-        if not run.payable(admitted.target):  # others have spent its budget meanwhile
+        if run.errors and not run.payable(admitted.target):  # others have spent it meanwhile
             yield from _unsent(admitted)
             pool = [t for t in pool if t is not admitted.target]
             continue
