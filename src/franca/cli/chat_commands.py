@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from franca.cli.answer import picture, plain
@@ -53,9 +56,20 @@ def _system(chat: Chat, text: str) -> None:
 def _image(chat: Chat, place: str) -> None:
     if not place:
         raise CommandError("/image PATH: name a picture's file, or its URL")
+    place = _unquoted(place)
     picture(place)
     chat.pictures.append(place)
     note(f"({len(chat.pictures)} with the next question)")
+
+
+def _unquoted(place: str) -> str:
+    """The path that is meant where a terminal has pasted one quoted for a shell."""
+    if Path(place).expanduser().exists():
+        return place
+    with suppress(ValueError):  # a quote that is left open
+        words = shlex.split(place)
+        return words[0] if len(words) == 1 else place
+    return place
 
 
 def _clear(chat: Chat, _: str) -> None:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import typer
 
 from franca.cli import weights
-from franca.cli.command import after_ctrl_c, emit, note
+from franca.cli.command import emit, note
 from franca.errors import FrancaError, MissingExtraError
 from franca.settings import Settings
 
@@ -88,20 +88,18 @@ def serve(model: LocalModel, *, exit_with_parent: bool = False, as_json: bool = 
         MissingExtraError: xllamacpp is not installed.
         LocalServerError: the server does not start.
     """
-    stopping = _Stopping()
+    ending = _Ending()
     server = start(model)
-    with suppress(KeyboardInterrupt):
-        url = server.listening_address
-        if as_json:
-            emit({"url": url, "openai": f"{url}/v1", "anthropic": url, "model": model.name})
-        else:
-            typer.echo(url)  # a parent reads this line
-        if not exit_with_parent:
-            note("OpenAI at /v1, Anthropic at /; Ctrl-C ends it")
-        _wait(exit_with_parent, stopping)
-    after_ctrl_c()
-    sys.stdout.flush()
-    os._exit(0)  # the server's destructor may wait for ever where it has only just begun
+    ending.status = 0
+    url = server.listening_address
+    if as_json:
+        emit({"url": url, "openai": f"{url}/v1", "anthropic": url, "model": model.name})
+    else:
+        typer.echo(url)  # a parent reads this line
+    if not exit_with_parent:
+        note("OpenAI at /v1, Anthropic at /; Ctrl-C ends it")
+    _wait(exit_with_parent)
+    ending.end()
 
 
 def place(path: Path) -> dict[str, Any]:
@@ -151,24 +149,29 @@ def _params(params: Any, model: LocalModel) -> Any:
     return params
 
 
-class _Stopping:
-    """Whether a signal has come. Python drops what is raised in a callback of its own, so that who
-    waits looks here too."""
+class _Ending:
+    """A signal ends the process where it stands, with a status that says whether it was ready.
+
+    What is raised in one of the server's callbacks would be dropped, and a server that has only
+    just begun never ends of itself: it is not unwound. There is nothing of ours to tidy.
+    """
 
     def __init__(self) -> None:
-        self.asked = False
-        signal.signal(signal.SIGTERM, self._stop)
+        self.status = 130
+        signal.signal(signal.SIGTERM, self.end)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
-            signal.signal(signal.SIGINT, self._stop)
+            signal.signal(signal.SIGINT, self.end)
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
-        raise KeyboardInterrupt
+    def end(self, number: int = 0, frame: FrameType | None = None) -> NoReturn:
+        with suppress(OSError):  # no terminal, or stderr is closed
+            if os.isatty(2):
+                os.write(2, b"\n")  # after the ^C that it shows
+        os._exit(self.status)
 
 
-def _wait(exit_with_parent: bool, stopping: _Stopping) -> None:
+def _wait(exit_with_parent: bool) -> None:
     if exit_with_parent:
         sys.stdin.buffer.read()
         return
-    while not stopping.asked:
-        time.sleep(1)
+    while True:
+        time.sleep(60)

@@ -58,6 +58,17 @@ def test_commands(
     assert [part["type"] for part in third[2]] == ["image_url", "text"]
 
 
+@pytest.mark.parametrize("typed", ["a dot.png", "'a dot.png'", '"a dot.png"', r"a\ dot.png"])
+def test_a_path_as_a_terminal_pastes_it(
+    franca: Run, env: dict[str, str], sim: Simulator, tmp_path: Path, dot: bytes, typed: str
+) -> None:
+    (tmp_path / "a dot.png").write_bytes(dot)
+    done = franca("chat", stdin=f"/image {typed}\nWhat is it?", **env)
+    assert done.returncode == 0, done.stderr
+    assert len(said(sim)[0][0]) == 2
+    assert franca("chat", stdin="/image 'open", **env).returncode == 1
+
+
 def test_a_model_of_another_backend(franca: Run, env: dict[str, str], sim: Simulator) -> None:
     done = franca("chat", "--json", stdin="a\n/model deep\nb", **env)
     told = [json.loads(line) for line in done.stdout.splitlines()]

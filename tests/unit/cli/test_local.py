@@ -73,6 +73,22 @@ def test_a_signal_ends_it_cleanly(gguf: Path, number: int) -> None:
             server.kill()
 
 
+def test_a_signal_while_the_model_loads_ends_it(gguf: Path) -> None:
+    code = (
+        "import os, signal, sys; from franca.cli import local\n"
+        "real = local._params\n"
+        "def made(*given):\n"
+        "    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)\n"  # when it loads, and again
+        "    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))\n"
+        "    return real(*given)\n"
+        "local._params = made\n"
+        "local.serve(local.LocalModel(local.Path(sys.argv[1]), port=0))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(gguf)], capture_output=True, timeout=60)
+    assert done.returncode == 130
+    assert b"Traceback" not in done.stderr
+
+
 def test_the_shell_goes_on_with_a_line_of_its_own(terminal: Any, gguf: Path) -> None:
     serving = terminal("local", str(gguf), "--port", "0")
     serving.see("ends it")
