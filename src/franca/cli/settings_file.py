@@ -72,7 +72,8 @@ def show_check(report: Report, *, as_json: bool) -> None:
         typer.echo(f"warning: {line}")
     source = report.source or "the environment"
     count = len(report.problems)
-    said = f"{count} problem{'s' * (count != 1)}" if count else f"good, {report.targets} targets"
+    good = f"good, {report.targets} target{'s' * (report.targets != 1)}"
+    said = f"{count} problem{'s' * (count != 1)}" if count else good
     typer.echo(f"{source}: {said}")
 
 

@@ -71,7 +71,8 @@ def show(
     head = f"{source.file}: " if source.file else ""
     whose = f"{family.name}'s own vocabulary" if family.exact else f"an estimate for {family.name}"
     unknown = "an estimate: no known model is named" if family.name == "other" else whose
-    typer.echo(f"{head}{count:,} tokens ({unknown}, {family.vocabulary})")
+    tokens = "token" if count == 1 else "tokens"
+    typer.echo(f"{head}{count:,} {tokens} ({unknown}, {family.vocabulary})")
 
 
 def vendors_name(

@@ -34,6 +34,7 @@ def test_tokens_of_a_text_a_file_and_stdin(franca: Run, tmp_path: Path) -> None:
 def test_an_estimate_says_so(franca: Run) -> None:
     assert "an estimate for claude" in franca("tokens", TEXT, "--model", "claude-sonnet-4-5").stdout
     assert "no known model" in franca("tokens", TEXT).stdout
+    assert franca("tokens", "a").stdout.startswith("1 token (")
 
 
 def test_tokens_of_what_is_no_text(franca: Run, tmp_path: Path) -> None:
