@@ -683,7 +683,7 @@ def test_the_callers_http_client_is_used_and_left_open(sim):
 
 @pytest.mark.parametrize("params", [{}, {"timeout": 60}, {"deadline": 60}])
 def test_the_callers_http_client_may_read_what_comes(sim, params):
-    hooks = {"response": [lambda response: response.read()]}
+    hooks: dict[str, list[Any]] = {"response": [lambda response: response.read()]}
     with openai.DefaultHttpxClient(event_hooks=hooks) as own:
         options: dict[str, Any] = {"base_url": f"{sim.url}/v1", "http_client": own}
         client = create_chat_client("local", model="m", api_key="x", **options)

@@ -36,7 +36,8 @@ def planted() -> dict[str, Any]:
         "endpoints": [endpoint],
         "backends": {"openai": {"models": {"m": {"endpoints": ["e"]}}}},
         "rate_limit": {
-            "redis": {"url": f"redis://:{CANARY}@redis.test/0", "password": PLAIN, "port": 1}
+            "enabled": True,
+            "redis": {"url": f"redis://:{CANARY}@redis.test/0", "password": PLAIN, "port": 1},
         },
     }
 
