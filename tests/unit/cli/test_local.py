@@ -78,8 +78,8 @@ def test_a_signal_while_the_model_loads_ends_it(gguf: Path) -> None:
         "import os, signal, sys; from franca.cli import local\n"
         "real = local._params\n"
         "def made(*given):\n"
-        "    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)\n"  # when it loads, and again
         "    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))\n"
+        "    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)\n"  # when it loads, and again
         "    return real(*given)\n"
         "local._params = made\n"
         "local.serve(local.LocalModel(local.Path(sys.argv[1]), port=0))"
