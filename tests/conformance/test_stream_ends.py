@@ -169,13 +169,13 @@ def test_one_whose_client_is_closed_breaks(is_async: bool, sim: Simulator, told:
     assert told.ends == ["error"]
 
 
-@pytest.mark.parametrize("seen", ["", HELLO], ids=["unseen", "seen"])
+@pytest.mark.parametrize("seen", [[], [HELLO]], ids=["unseen", "seen"])
 @pytest.mark.parametrize("sse", [": here\n\n", ERROR], ids=["end", "error"])
 @WAYS
 def test_one_that_breaks_leaves_no_cycle(
-    is_async: bool, sse: str, seen: str, sim: Simulator, told: Told
+    is_async: bool, sse: str, seen: list[str], sim: Simulator, told: Told
 ) -> None:
-    sim.default = Answer(sse=[seen, sse])
+    sim.default = Answer(sse=[*seen, sse])
     options: dict[str, Any] = {"max_retries": 1, "retry_delay": 0}
 
     async def fails() -> None:

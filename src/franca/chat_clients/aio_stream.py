@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from copy import copy
 from types import AsyncGeneratorType, TracebackType
 from typing import Self
+from weakref import ref
 
 from franca.errors import CallError
 from franca.flow.effects import Opened
@@ -72,27 +74,35 @@ class _Once:
     """The opening, at most once. Apart from the stream, which would else hold itself through its
     generator, and walking away would close nothing until the collector comes by."""
 
-    __slots__ = ("_error", "_lock", "_open", "value")
+    __slots__ = ("_failed", "_lock", "_open", "value")
 
     def __init__(self, open_: Callable[[], Awaitable[Opened]]) -> None:
         self._open, self._lock = open_, asyncio.Lock()
         self.value: Opened | None = None
-        self._error: CallError | None = None
+        self._failed: tuple[CallError, ref[CallError]] | None = None
 
     async def opened(self) -> Opened:
         """The stream; raises again what the first opening raised."""
         if self.value is not None:
             return self.value
         async with self._lock:  # two tasks may both be the first
-            if self._error is not None:
-                raise self._error
+            if self._failed is not None:
+                bare, raised = self._failed
+                raise raised() or _bare(bare)
             if self.value is None:
                 try:
                     self.value = await self._open()
                 except CallError as error:
-                    self._error = error
+                    self._failed = _bare(error), ref(error)
                     raise
             return self.value
+
+
+def _bare(error: CallError) -> CallError:
+    """The same error without its tracebacks, which hold the stream."""
+    bare = copy(error)
+    bare.tried = tuple(map(copy, error.tried))
+    return bare
 
 
 async def _iterate(once: _Once, transport: AsyncTransport) -> AsyncGeneratorType[ChatDelta, None]:

@@ -14,7 +14,7 @@ from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Sen
 from franca.flow.ending import Ending
 from franca.flow.health import health_of
 from franca.flow.order import fit, order
-from franca.flow.retry import meaning, summed
+from franca.flow.retry import meaning, summed, unlike
 from franca.flow.run import Conduct, Route, Run
 from franca.settings.target import Target
 from franca.types import ChatCompletion, ChatDelta, ChatRequest
@@ -81,6 +81,7 @@ def _routed(run: Run, route: Route, one: One[T]) -> Flow[T]:
     except ContextLengthError as error:
         if not route.context:
             raise
+        error.tried = ()  # one error names them all, and may be one of these
         if error not in run.errors:
             run.errors.append(error)
     return (yield from _anywhere(run, route.context, one, route.context[-1]))
@@ -146,7 +147,7 @@ def _among(run: Run, group: Sequence[Target], one: One[T], *, more: bool) -> Flo
             return (yield from _try(run, admitted, one))
         except CallError as error:
             kind = meaning(error)
-            if kind == "caller":
+            if kind == "caller" and not (left := unlike(error, admitted.target, left)):
                 raise
         fresh = [t for t in fresh if t is not admitted.target]
         if kind != "again":

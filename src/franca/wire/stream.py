@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Protocol
+from weakref import ref
 
 from franca.errors import APIError, CallError, StreamInterrupted
 from franca.settings.target import Target
@@ -47,7 +48,7 @@ class StreamReader:
         self._decoder = Decoder()
         self._fold: Fold = wire(target.wire).Fold(target)
         self._target = target
-        self._broken: CallError | None = None
+        self._broken: tuple[CallError, ref[CallError]] | None = None
         self.visible = False
 
     def feed(self, data: bytes) -> list[ChatDelta]:
@@ -66,9 +67,9 @@ class StreamReader:
 
     def result(self) -> ChatCompletion:
         """What has arrived, folded. Raises what the stream broke with: a part is not the whole."""
-        if self._broken is not None:
-            raise self._broken
-        return self._folded()
+        if self._broken is None:
+            return self._folded()
+        raise self._again(*self._broken)
 
     def _folded(self) -> ChatCompletion:
         result = self._fold.result()
@@ -84,7 +85,7 @@ class StreamReader:
     @property
     def failed(self) -> CallError | None:
         """What the stream broke with."""
-        return self._broken
+        return None if self._broken is None else self._again(*self._broken)
 
     @property
     def usage(self) -> Usage | None:
@@ -92,11 +93,19 @@ class StreamReader:
         return self._fold.result().usage
 
     def broken(self, error: CallError) -> CallError:
-        """The error to raise for a stream that cannot go on; kept where something was visible."""
+        """The error to raise for a stream that cannot go on; remembered where something was visible.
+
+        Not held: the traceback of what is raised holds this reader.
+        """
         if not self.visible:
             return error
-        self._broken = self._interrupted(error)
-        return self._broken
+        interrupted = self._interrupted(error.with_traceback(None))
+        self._broken = error, ref(interrupted)
+        return interrupted
+
+    def _again(self, cause: CallError, raised: ref[CallError]) -> CallError:
+        """What was raised, where somebody still has it."""
+        return raised() or self.broken(cause)
 
     def _interrupted(self, error: CallError) -> StreamInterrupted:
         interrupted = StreamInterrupted(

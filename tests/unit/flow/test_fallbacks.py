@@ -208,6 +208,14 @@ def test_too_long_for_the_context_fallback_too() -> None:
     assert [each.endpoint_id for each in error.tried] == ["a"]
 
 
+def test_the_one_error_is_not_among_those_that_it_names() -> None:
+    world = World({"a": [refused(500)], "b": [TOO_LONG], "c": [refused(401)]})
+    error = world.ask(Route(targets("ab"), context=(targets("c"),)))
+    assert isinstance(error, ProviderError)
+    assert [type(other) for other in error.tried] == [ContextLengthError, AuthenticationError]
+    assert not any(other.tried for other in error.tried)
+
+
 def test_each_context_fallback_is_tried() -> None:
     world = World({"a": [TOO_LONG, refused(500), TOO_LONG], "x": [TOO_LONG] * 2, "y": [TOO_LONG]})
     own, context = targets("a"), [targets("x"), targets("y"), targets("z")]

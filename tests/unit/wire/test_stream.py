@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from franca.errors import APIError, RateLimitError
+from franca.errors import APIError, RateLimitError, StreamInterrupted
 from franca.settings.target import Endpoint, Target
 from franca.types import EndpointType
 from franca.wire.stream import StreamReader
@@ -27,3 +27,19 @@ def test_a_page_in_place_of_a_stream_is_no_answer() -> None:
     with pytest.raises(APIError, match="end mark") as caught:
         reader.end()
     assert b"Bad gateway" in (caught.value.body or b"")
+
+
+def test_what_broke_it_is_told_as_often_as_it_is_asked_for() -> None:
+    """Though the reader does not hold what was raised."""
+    reader = StreamReader(TARGET)
+    reader.feed(b'data: {"choices":[{"index":0,"delta":{"content":"hello"}}]}\n\n')
+    with pytest.raises(StreamInterrupted) as first:
+        reader.end()
+    assert reader.failed is first.value
+    del first
+    for _ in range(2):
+        with pytest.raises(StreamInterrupted, match="end mark") as again:
+            reader.result()
+        assert again.value.partial.content == "hello"
+        assert isinstance(again.value.__cause__, APIError)
+        del again
