@@ -97,13 +97,16 @@ def failure(
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait after `retry-after-ms` or `retry-after` (seconds, or a date against the
-    reply's own `date`); None for what is absent, negative, nonsense or longer than a month."""
+    reply's own `date`, or the moment where it has none); None for what is absent, negative,
+    nonsense or longer than a month."""
     for name, unit in _WAITS:
         text = headers.get(name, "").strip()
         if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
             return _sane(float(text) / unit)
-    then, now = _date(headers.get("retry-after", "")), _date(headers.get("date", ""))
-    return None if then is None or now is None else _sane((then - now).total_seconds())
+    if (then := _date(headers.get("retry-after", ""))) is None:
+        return None
+    now = _date(headers.get("date", "")) or datetime.now(UTC)
+    return _sane((then - now).total_seconds())
 
 
 def _date(text: str) -> datetime | None:

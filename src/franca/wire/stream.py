@@ -93,7 +93,7 @@ class StreamReader:
         return self._fold.result().usage
 
     def broken(self, error: CallError) -> CallError:
-        """The error to raise for a stream that cannot go on; remembered where something was visible.
+        """The error to raise for a stream that cannot go on; remembered if it was visible.
 
         Not held: the traceback of what is raised holds this reader.
         """

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -107,7 +109,8 @@ def test_the_key_is_in_no_message() -> None:
             },
             0.0,
         ),
-        ({"retry-after": "Wed, 21 Oct 2026 07:28:10 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 2020 07:28:10 GMT"}, 0.0),
+        ({"retry-after": "Wed, 21 Oct 2020 07:28:10 GMT", "date": "yesterday"}, 0.0),
         ({"retry-after": "Wed Oct 21 07:28:10 2026", **NOON}, 10.0),
         ({"retry-after": "Wednesday, 21-Oct-26 07:28:10 GMT", **NOON}, 10.0),
         ({"retry-after": "Wed, 21 Oct 99999999999 07:28:10 GMT", **NOON}, None),
@@ -122,6 +125,13 @@ def test_the_key_is_in_no_message() -> None:
 )
 def test_retry_after(headers: dict[str, str], want: float | None) -> None:
     assert retry_after(headers) == want
+
+
+def test_a_date_of_a_reply_without_one_is_against_now() -> None:
+    then = format_datetime(datetime.now(UTC) + timedelta(hours=9), usegmt=True)
+    wait = retry_after({"retry-after": then})
+    assert wait is not None
+    assert 8 * 3600 < wait <= 9 * 3600
 
 
 @pytest.mark.parametrize(
