@@ -13,6 +13,8 @@ from franca.errors import (
     PermissionDeniedError,
     RateLimitError,
 )
+from franca.settings.target import Target
+from franca.wire.policy import CAPABILITY
 
 Meaning = Literal["caller", "out", "elsewhere", "again"]
 """`caller`: the request itself is wrong. `out`: this endpoint will not do, whatever is asked of it.
@@ -28,6 +30,14 @@ def meaning(error: CallError) -> Meaning:
     if error.retryable:
         return "again"
     return "out" if isinstance(error, RateLimitError) else "elsewhere"  # a quota is spent
+
+
+def unlike(error: CallError, target: Target, left: list[Target]) -> list[Target]:
+    """Of those left, the ones that may carry what could not be written for this target: of another
+    wire, or of other quirks. None where a vendor has refused it, or it is wrong anywhere."""
+    if error.code != CAPABILITY or error.status_code:
+        return []
+    return [t for t in left if (t.wire, t.quirks) != (target.wire, target.quirks)]
 
 
 def backoff(attempt: int, delay: float, most: float, chance: float) -> float:

@@ -11,6 +11,9 @@ from franca.errors import InvalidRequestError
 from franca.settings.target import Target
 from franca.types import ChatRequest
 
+CAPABILITY = "capability"
+"""The code of what is refused before it is sent, for its target's sake."""
+
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
@@ -46,7 +49,7 @@ def refuse(why: str, policy: str, target: Target) -> bool:
 def invalid(why: str, target: Target) -> InvalidRequestError:
     """The error for a request that is wrong before it is sent."""
     return InvalidRequestError(
-        why, backend=target.backend, endpoint_id=target.endpoint_id, code="capability"
+        why, backend=target.backend, endpoint_id=target.endpoint_id, code=CAPABILITY
     )
 
 
