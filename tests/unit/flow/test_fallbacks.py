@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -115,6 +116,28 @@ def test_it_goes_to_another_backend_and_another_wire() -> None:
     assert [send.path for send in world.sends][1:] == [world.sends[0].path] * 2 + ["/v1/messages"]
     assert [send.body["model"] for send in world.sends] == ["gpt", "gpt", "mini", "claude-x"]
     assert world.sends[-1].body["max_tokens"] > 0
+
+
+def test_what_one_wire_cannot_carry_goes_to_an_endpoint_of_another() -> None:
+    own = {"endpoint_type": "anthropic", "api_base": "https://api.deepseek.com/anthropic"}
+    settings = Settings(
+        endpoints=[
+            {"id": "a", "api_key": "k", "api_base": "https://api.deepseek.com"},
+            {"id": "b", "api_key": "k", "api_base": f"http://b.test:{next(_ports)}"},
+            {"id": "c", "api_key": "k", **own},
+        ],
+        backends={"deepseek": {"models": {"deepseek-flash": {"endpoints": ["a", "b", "c"]}}}},
+    )
+    searching = replace(request(max_retries=0), params={"tools": [{"type": "web_search"}]})
+    world = World({"c": [Reply(200, {}, CLAUDE)]})
+    places = settings.resolve("deepseek", "deepseek-flash")
+    assert world.ask(places, searching).endpoint_id == "c"
+    assert world.tried() == "c"
+    assert not any(health_of(place).until for place in places)
+    error = world.ask(places[:2], searching)
+    assert type(error) is InvalidRequestError
+    assert str(error).count("use DeepSeek's other address") == 1
+    assert (error.tried, world.tried()) == ((), "c")
 
 
 def test_its_own_endpoints_first_with_their_retries() -> None:
