@@ -19,6 +19,8 @@ _HTTP = ("http://", "https://")
 _VENDORS_OWN = ("gs://", "oss://", "ms://")  # Google's storage, Qwen's uploads, Moonshot's files
 Source = bytes | Path | str
 """Bytes; a file; or the text of an http(s) or data: URL."""
+MAX_FILE = 128 * 1024 * 1024
+"""Bytes of a file at the most: above what any vendor takes; a device or a pipe may have no end."""
 
 
 def image(
@@ -99,14 +101,11 @@ def content(source: Source) -> bytes:
     """The bytes of what is here.
 
     Raises:
-        InvalidRequestError: a file that cannot be read, or a text that is no data: URL; it is not
-            repeated, since it may be the data.
+        InvalidRequestError: a file that cannot be read or is above `MAX_FILE`, which names it; or a
+            text that is no data: URL; it is not repeated, since it may be the data.
     """
     if isinstance(source, Path):
-        try:
-            return source.read_bytes()
-        except OSError as error:
-            raise InvalidRequestError(f"{source}: {error.strerror}") from None
+        return _of_file(source)
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
     if isinstance(source, str) and source[:5].lower() == "data:":
@@ -115,6 +114,17 @@ def content(source: Source) -> bytes:
         why = "a text here is an http(s) or a data: URL"
         raise InvalidRequestError(f"{why}; a file is given as a pathlib.Path, bytes as bytes")
     raise InvalidRequestError(f"expected bytes, a Path or a URL, got {type(source).__name__}")
+
+
+def _of_file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise InvalidRequestError(f"{path}: {error.strerror}") from None
+    if len(data) > MAX_FILE:
+        raise InvalidRequestError(f"{path}: more than {MAX_FILE >> 20} MiB")
+    return data
 
 
 def _of_data_url(url: str) -> bytes:

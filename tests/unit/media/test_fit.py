@@ -4,6 +4,7 @@ import io
 import struct
 import sys
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from PIL import Image, ImageDraw
 from pngs import png
 
 from franca.errors import InvalidRequestError, MissingExtraError
-from franca.media import audio, document, fit, image
+from franca.media import audio, document, fit, image, sources
 from franca.media.header import read_header
 from franca.media.shrink import MAX_PIXELS, MAX_PNG
 from franca.media.sources import decoded
@@ -308,6 +309,15 @@ def test_a_text_is_never_a_files_name(maker: Any, name: str) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError, match=r"none\.png: No such file"):
         image(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("maker", [image, audio, document])
+def test_a_file_without_end_is_not_read_to_it(
+    maker: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "MAX_FILE", 3 << 20)
+    with pytest.raises(InvalidRequestError, match=r"^/dev/zero: more than 3 MiB"):
+        maker(Path("/dev/zero"))
 
 
 def test_sound() -> None:
