@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from math import isfinite
+from math import inf
 from numbers import Integral, Real
 from typing import Any
 
@@ -37,7 +37,7 @@ def _headers(value: Any) -> bool:
 _TEXT: Form = (lambda v: isinstance(v, str), "a text")
 _SWITCH: Form = (lambda v: isinstance(v, bool), "True or False")
 _MAPPING: Form = (lambda v: isinstance(v, Mapping), "a mapping")
-_NUMBER: Form = (lambda v: _number(v) and isfinite(v), "a number")
+_NUMBER: Form = (lambda v: _number(v) and abs(v) < inf, "a number")
 _WHOLE: Form = (_whole, "a whole number")
 _SECONDS: Form = (_number, "a number of seconds")
 _FROM_0: Form = (lambda v: _number(v) and v >= 0, "a number of seconds from 0 on")

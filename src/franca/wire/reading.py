@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from franca.errors import InvalidRequestError
@@ -51,8 +52,9 @@ def read_messages(messages: Iterable[MessageLike] | str, home: str = _OPENAI) ->
 
 def _read(message: MessageLike, home: str) -> list[Message]:
     if isinstance(message, Message):
-        _check(message.content)
-        return [message]
+        content = message.content
+        _check(content, Part, "a part")
+        return [replace(message, content=list(content)) if isinstance(content, tuple) else message]
     if isinstance(message, ChatCompletion | Choice):
         return [Message("assistant", list(message.parts) or _fields(message))]
     if not isinstance(message, Mapping):
@@ -66,7 +68,7 @@ def _read(message: MessageLike, home: str) -> list[Message]:
     if isinstance(content, list | tuple):
         content = [_plain(part) for part in content]
         message = {**message, "content": content}
-    _check(content)
+    _check(content, str | Mapping | Part, "a text, a mapping or a part")
     return wire(_wire_of(message, home)).read_message(message)
 
 
@@ -75,17 +77,21 @@ def _plain(part: Any) -> Any:
     return part.model_dump(exclude_unset=True) if hasattr(part, "model_dump") else part
 
 
-def _check(content: Any) -> None:
-    """Raise where a turn's content could not be read, and say of what it is."""
+def _check(content: Any, kinds: Any, named: str) -> None:
+    """Raise where a turn's content could not be read, and say of what it is.
+
+    Args:
+        kinds, named: what a list of it may hold.
+    """
     if content is None or isinstance(content, str):
         return
     if not isinstance(content, list | tuple):
         kind = type(content).__name__
         raise InvalidRequestError(f"its content is {kind}; expected a text or a list of parts")
     for place, part in enumerate(content):
-        if not isinstance(part, str | Mapping | Part):
-            why = f"content[{place}]: expected a text, a mapping or a part"
-            raise InvalidRequestError(f"{why}, got {type(part).__name__}")
+        if not isinstance(part, kinds):
+            why = f"content[{place}]: expected {named}, got {type(part).__name__}"
+            raise InvalidRequestError(why)
 
 
 def _fields(answer: ChatCompletion | Choice) -> str | list[Part] | None:

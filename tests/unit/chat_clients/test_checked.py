@@ -15,7 +15,7 @@ from franca import (
 )
 from franca.chat_clients.checked import check
 from franca.testing import Simulator, scripted_client
-from franca.types import ChatParams, Message
+from franca.types import ChatParams, Message, TextPart
 
 RIGHT: dict[str, list[Any]] = {
     "temperature": [0, 0.7],
@@ -123,6 +123,11 @@ def test_any_other_is_refused_by_name(name: str, value: Any) -> None:
         ([{"role": "user", "content": {"type": "text"}}], r"messages\[0\]: its content is dict"),
         ([Message("user", cast("Any", 5))], r"messages\[0\]: its content is int"),
         ([{"role": "user", "content": ["Hi", 5]}], r"messages\[0\]: content\[1\]: .* got int"),
+        (
+            [Message("user", cast("Any", ["Hi"]))],
+            r"messages\[0\]: .* a part, got str",
+        ),
+        ([Message("user", cast("Any", [{"type": "text"}]))], r"messages\[0\]: .* a part, got dict"),
     ],
 )
 def test_a_conversation_of_another_form_is_refused_by_its_place(
@@ -138,6 +143,46 @@ def test_a_system_prompt_alone_is_no_conversation_on_anthropics_wire() -> None:
     client = scripted_client("never said", backend="anthropic")
     with pytest.raises(InvalidRequestError, match=r"^messages: expected a turn"):
         client.create_completion([{"role": "system", "content": "Be terse."}])
+
+
+@pytest.mark.parametrize(
+    "blank",
+    [
+        {"role": "user", "content": " \n"},
+        {"role": "user", "content": []},
+        {"role": "user", "content": [{"type": "text", "text": ""}]},
+        {"role": "user", "content": [{"type": "text", "text": " "}, {"type": "text", "text": ""}]},
+        Message("user", ""),
+        Message("user", [TextPart(" ")]),
+    ],
+)
+def test_a_turn_without_text_is_refused_by_its_place_on_anthropics_wire(blank: Any) -> None:
+    system, first = {"role": "system", "content": "Be terse."}, {"role": "user", "content": "Hi"}
+    turns = [system, first, {"role": "assistant", "content": " "}, blank]
+    client = scripted_client("a", "b", backend="anthropic")
+    with pytest.raises(InvalidRequestError, match=r"^messages\[3\]: .* a turn without text"):
+        client.create_completion(turns)
+    with pytest.warns(UserWarning, match=r"messages\[3\]: .* a turn without text: left out"):
+        client.create_completion(turns, capability_policy="warn")
+    client.create_completion(turns, capability_policy="passthrough")
+    left_out, passed = (call.body["messages"] for call in client.calls)
+    assert left_out == [first]
+    assert [turn["role"] for turn in passed] == ["user", "user"]
+    assert not passed[1]["content"].strip()
+
+
+@pytest.mark.parametrize("backend", ["openai", "anthropic"])
+def test_parts_may_stand_in_a_tuple(backend: str) -> None:
+    client = scripted_client("Hello", backend=backend)
+    client.create_completion([Message("user", cast("Any", (TextPart("a"), TextPart("b"))))])
+    sent = client.calls[0].body["messages"][0]["content"]
+    assert sent == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+
+
+def test_a_number_beyond_those_with_a_point_is_one() -> None:
+    check("temperature", 10**400)
+    with pytest.raises(InvalidRequestError, match=r"^temperature: .* number, got -inf"):
+        check("temperature", float("-inf"))
 
 
 def test_a_role_that_does_not_exist_is_no_users_turn_on_anthropics_wire() -> None:

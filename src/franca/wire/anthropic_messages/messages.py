@@ -10,6 +10,7 @@ answer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from franca.errors import InvalidRequestError
@@ -86,11 +87,17 @@ def write_messages(
         policy: what happens to a part that the wire cannot carry; see `CapabilityPolicy`.
 
     Raises:
-        InvalidRequestError: under `strict`, for such a part; for a picture of nothing.
+        InvalidRequestError: under `strict`, for such a part and for a turn of blanks alone, by its
+            place; for a picture of nothing.
     """
     out: list[JSON] = []
     previous: Role | None = None
     for message in _placed(messages[_leading(messages) :], target):
+        if (text := _blank(message)) is not None:
+            why = f"{target.backend} ({target.model}) does not take a turn without text"
+            if not refuse(f"{_place(message, messages)}{why}", policy, target):
+                continue
+            message = replace(message, content=text)
         written = _write(message, target, policy)
         if written is None:
             continue
@@ -176,6 +183,25 @@ def _odd(message: Message) -> str | None:
     return f"of role {role!r}" if isinstance(role, str) else None
 
 
+def _blank(message: Message) -> str | None:
+    """The text of a user's or a system's turn of blanks alone, which the vendor refuses; None of
+    any other, and of blocks from a history of this wire."""
+    content = message.content
+    if message.role in ("assistant", "tool") or content is None:
+        return None
+    if isinstance(content, list):
+        texts = [p.text for p in content if isinstance(p, TextPart) and OWN not in (p.extra or {})]
+        if len(texts) < len(content):
+            return None
+        content = "".join(texts)
+    return None if content.strip() else content
+
+
+def _place(message: Message, messages: Sequence[Message]) -> str:
+    place = next((i for i, given in enumerate(messages) if given is message), None)
+    return "" if place is None else f"messages[{place}]: "
+
+
 def _write(message: Message, target: Target, policy: str) -> JSON | None:
     role: str = {"tool": "user", "developer": "system"}.get(message.role, message.role)
     if odd := _odd(message):
@@ -192,7 +218,7 @@ def _write(message: Message, target: Target, policy: str) -> JSON | None:
         return None if content and not blocks else {"role": role, **extra, "content": blocks}
     if content is None:
         return {"role": role, **extra} if extra else None
-    if message.role == "assistant" and not content:
+    if message.role == "assistant" and not content.strip():
         return None
     if message.role == "tool":
         return {"role": role, **extra, "content": [{"type": "text", "text": content}]}
