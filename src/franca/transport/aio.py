@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from franca.errors import CallError
+from franca.errors import CallError, ConnectionError
 from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Sleep, Work
 from franca.limits.drive import adrive, aperform
 from franca.settings.target import Endpoint, Target
 from franca.transport import links
-from franca.transport.failures import late, translate
+from franca.transport.failures import Closed, late, translate
 from franca.transport.link import Link, end_aside, frame, pieces
 
 if TYPE_CHECKING:
@@ -99,11 +99,14 @@ class AsyncTransport:
 
     async def run(self, flow: Generator[Effect, Outcome, T]) -> T:
         """Drive a flow to its result."""
-        return await adrive(flow, self._perform)
+        try:
+            return await adrive(flow, self._perform)
+        except Closed as closed:
+            raise closed.error from None
 
     async def open(self, flow: Generator[Effect, Outcome, Opened]) -> Opened:
         """Drive a stream's flow until it has committed."""
-        opened = await adrive(flow, self._perform)
+        opened = await self.run(flow)
         opened.handle.end, opened.handle.deadline = opened.end, opened.deadline
         return opened
 
@@ -169,6 +172,7 @@ class AsyncTransport:
             return late(send.target)
 
     async def _sent(self, send: Send) -> Reply | CallError:
+        link = None
         try:
             link = await self.link(send.target.endpoint)
             if not link.direct:
@@ -184,7 +188,14 @@ class AsyncTransport:
         except Exception as error:
             if (ours := translate(error, send.target)) is None:
                 raise
+            if isinstance(ours, ConnectionError) and link is not None and self._left(link):
+                raise Closed(send.target) from None
             return ours
+
+    def _left(self, link: Link) -> bool:
+        """Whether this client was closed since it took the link."""
+        held = self._held.get(asyncio.get_running_loop(), {})
+        return link.owned and held.get(link.endpoint) is not link
 
     async def _read(self, handle: Handle, target: Target) -> bytes | CallError | None:
         try:

@@ -8,13 +8,13 @@ import weakref
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from franca.errors import CallError
+from franca.errors import CallError, ConnectionError
 from franca.flow.effects import Close, Effect, Opened, Outcome, Read, Reply, Send, Sleep, Work
 from franca.limits.drive import drive, perform
 from franca.settings.target import Endpoint, Target
 from franca.transport import links
 from franca.transport.clock import cut, keep, limit, trace
-from franca.transport.failures import late, translate
+from franca.transport.failures import Closed, late, translate
 from franca.transport.link import Link, end_aside, frame, over, pieces, quiet
 
 if TYPE_CHECKING:
@@ -86,11 +86,14 @@ class BlockingTransport:
 
     def run(self, flow: Generator[Effect, Outcome, T]) -> T:
         """Drive a flow to its result."""
-        return drive(flow, self._perform)
+        try:
+            return drive(flow, self._perform)
+        except Closed as closed:
+            raise closed.error from None
 
     def open(self, flow: Generator[Effect, Outcome, Opened]) -> Opened:
         """Drive a stream's flow until it has committed."""
-        opened = drive(flow, self._perform)
+        opened = self.run(flow)
         opened.handle.end, opened.handle.deadline = opened.end, opened.deadline
         return opened
 
@@ -143,6 +146,7 @@ class BlockingTransport:
         return perform(effect)
 
     def _send(self, send: Send) -> Reply | CallError:
+        link = None
         try:
             link = self.link(send.target.endpoint)
             limit.until = send.deadline
@@ -163,9 +167,15 @@ class BlockingTransport:
         except Exception as error:
             if (ours := translate(error, send.target)) is None:
                 raise
+            if isinstance(ours, ConnectionError) and link is not None and self._left(link):
+                raise Closed(send.target) from None
             return ours
         finally:
             limit.until = None
+
+    def _left(self, link: Link) -> bool:
+        """Whether this client was closed since it took the link."""
+        return link.owned and self._held.get(link.endpoint) is not link
 
     def _read(self, handle: Handle, target: Target) -> bytes | CallError | None:
         limit.until = handle.deadline

@@ -62,6 +62,17 @@ def cut(stream: Any) -> None:
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
+def hang_up(http: Any) -> None:
+    """End what other threads read on an HTTP client that is about to be closed: with its socket
+    closed under it, a read would wait for its timeout."""
+    mounted = getattr(http, "_mounts", {}).values()
+    for transport in (getattr(http, "_transport", None), *mounted):
+        for connection in getattr(getattr(transport, "_pool", None), "connections", ()):
+            while (inner := getattr(connection, "_connection", None)) is not None:
+                connection = inner
+            cut(getattr(connection, "_network_stream", None))
+
+
 @lru_cache(maxsize=16)
 def _limited(kind: type[Any]) -> type[Any]:
     """The same class, whose reads look at the limit."""

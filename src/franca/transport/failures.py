@@ -59,6 +59,20 @@ _ADVICE = {
 }
 
 
+class Closed(Exception):
+    """A client was closed while a call of its own waited: the flow ends as where it is interrupted,
+    so that nothing more is sent, and its endpoint has not failed.
+
+    Attributes:
+        error: what the call raises.
+    """
+
+    def __init__(self, target: Target) -> None:
+        words = "the client was closed before an answer"
+        super().__init__(words)
+        self.error = ConnectionError(words, backend=target.backend, endpoint_id=target.endpoint_id)
+
+
 def translate(error: Exception, target: Target) -> CallError | None:
     """Our error for a transport's, None for one that is not a transport's (a bug of somebody's)."""
     if isinstance(error, CallError):

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from franca.settings.target import Endpoint
+from franca.transport.clock import hang_up
 from franca.transport.link import Link
 
 Held = dict[Endpoint, Link]
@@ -66,6 +67,7 @@ def acquire(endpoint: Endpoint) -> Link:
 def release(endpoint: Endpoint, link: Link) -> None:
     """Give a reference back; the last one closes the link."""
     if _drop(_shared, endpoint, link):
+        hang_up(link.http)
         link.http.close()
 
 
