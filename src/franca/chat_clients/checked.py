@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from math import inf
 from numbers import Integral, Real
 from typing import Any
+from uuid import UUID
 
 from franca.errors import InvalidRequestError
 
@@ -35,6 +36,7 @@ def _headers(value: Any) -> bool:
 
 
 _TEXT: Form = (lambda v: isinstance(v, str), "a text")
+_NAME: Form = (lambda v: isinstance(v, str | UUID), "a text")  # JSON has a UUID as its text
 _SWITCH: Form = (lambda v: isinstance(v, bool), "True or False")
 _MAPPING: Form = (lambda v: isinstance(v, Mapping), "a mapping")
 _NUMBER: Form = (lambda v: _number(v) and abs(v) < inf, "a number")
@@ -49,9 +51,8 @@ _POLICIES = ("strict", "warn", "passthrough")
 _FORMS: dict[str, Form] = {
     **dict.fromkeys(("temperature", "top_p", "frequency_penalty", "presence_penalty"), _NUMBER),
     **dict.fromkeys(("top_k", "seed", "top_logprobs"), _WHOLE),
-    **dict.fromkeys(
-        ("user", "service_tier", "verbosity", "prompt_cache_key", "safety_identifier",
-         "reasoning_effort", "affinity_key"), _TEXT),
+    **dict.fromkeys(("user", "prompt_cache_key", "safety_identifier"), _NAME),
+    **dict.fromkeys(("service_tier", "verbosity", "reasoning_effort", "affinity_key"), _TEXT),
     **dict.fromkeys(("parallel_tool_calls", "logprobs", "store"), _SWITCH),
     **dict.fromkeys(
         ("logit_bias", "metadata", "audio", "prediction", "web_search_options", "stream_options",

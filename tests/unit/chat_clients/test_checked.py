@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 from anthropic.types import TextBlock, ThinkingBlock
@@ -177,6 +178,16 @@ def test_parts_may_stand_in_a_tuple(backend: str) -> None:
     client.create_completion([Message("user", cast("Any", (TextPart("a"), TextPart("b"))))])
     sent = client.calls[0].body["messages"][0]["content"]
     assert sent == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+
+
+def test_a_uuid_may_name_a_user() -> None:
+    name: Any = UUID(int=5)
+    with Simulator() as sim:
+        client = create_chat_client("openai", "m", base_url=sim.url, api_key="k")
+        client.create_completion("Hi", user=name, prompt_cache_key=name, safety_identifier=name)
+        body = sim.requests[0].body
+    sent = [body[key] for key in ("user", "prompt_cache_key", "safety_identifier")]
+    assert sent == [str(name)] * 3
 
 
 def test_a_number_beyond_those_with_a_point_is_one() -> None:
