@@ -108,7 +108,10 @@ class AsyncChatClient:
         return self._config.backend
 
     async def aclose(self) -> None:
-        """Give back this client's connections; those that others use stay open."""
+        """Give back this client's connections; those that others use stay open.
+
+        Calls of other tasks that wait on the rest end with a `ConnectionError`.
+        """
         await self._transport.aclose()
 
     close = aclose

@@ -123,7 +123,10 @@ class ChatClient:
         return self._config.backend
 
     def close(self) -> None:
-        """Give back this client's connections; those that others use stay open."""
+        """Give back this client's connections; those that others use stay open.
+
+        Calls of other threads that wait on the rest end with a `ConnectionError`.
+        """
         self._transport.close()
 
     def __enter__(self) -> Self:

@@ -153,7 +153,10 @@ class Health:
         return self.until > 0 and (now < self.until or now < self._probe)
 
     def probe(self, now: float, policy: Policy) -> bool:
-        """Take the one probe of an endpoint whose time is over; False where none is due."""
+        """Take the one probe of an endpoint whose time is over; False where none is due.
+
+        Nothing is called between the look and the mark, so that no other thread comes between.
+        """
         if not self.until or now < self.until or now < self._probe:
             return False
         self._probe = now + policy.recovery_time
