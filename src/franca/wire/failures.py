@@ -148,8 +148,8 @@ def _told(headers: Mapping[str, str], body: bytes) -> float | None:
 def _kind(status: int | None, code: str | None, message: str) -> type[CallError]:
     if status in (400, 403, 413, 422, 500, None):
         text = f"{code} {message}".lower()
-        for pattern, kind in _BY_WORD:
-            if re.search(pattern, text):
+        for pattern, kind in _BY_WORD:  # a context that is forbidden is not one that is too short
+            if (status, kind) != (403, ContextLengthError) and re.search(pattern, text):
                 return kind
     if status is None:
         return _BY_CODE.get(code or "", ProviderError)

@@ -49,6 +49,12 @@ def of(status: int | None, body: Any) -> errors.CallError:
             errors.ContentFilterError,
             False,
         ),
+        (
+            403,
+            {"error": {"message": "The 1M context window is not enabled for this key"}},
+            errors.PermissionDeniedError,
+            False,
+        ),
         (404, b"<html><style>p{}</style><p>Not found", errors.NotFoundError, False),
         (408, b"", errors.TimeoutError, True),
         (409, b"", errors.APIError, True),
