@@ -121,8 +121,8 @@ def _form(kind: str, given: JSON, request: ChatRequest, target: Target) -> Any:
     said = {name for used in taken for name in _DERIVED.get(used, (used,))}
     for name in sorted(given.keys() - said):
         one_alone = f"only_{name[:-1]}" in str(form)
-        what = f"more than one of {name!r}" if one_alone else repr(name)
-        if refuse(f"{who} {what} of the tool {kind!r}", policy, target):
+        how = ("more than one of " if given[name] else "an empty ") if one_alone else ""
+        if refuse(f"{who} {how}{name!r} of the tool {kind!r}", policy, target):
             return _ABSENT
         if one_alone and name in _NEEDED.get(kind, ()):  # nothing is left of the tool without it
             return None

@@ -41,6 +41,7 @@ def test_an_option_in_a_form_that_the_vendor_cannot_take_is_not_dropped() -> Non
         ("openai", {"type": "web_search", "user_location": "Utrecht"}, "'user_location'"),
         ("zhipuai", {"type": "web_search", "allowed_domains": ["a.example", "b.example"]},
          "more than one of 'allowed_domains'"),
+        ("zhipuai", {"type": "web_search", "allowed_domains": []}, "an empty 'allowed_domains'"),
     ):  # fmt: skip
         with pytest.raises(InvalidRequestError, match=named):
             body(on(backend), [tool])
