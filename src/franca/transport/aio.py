@@ -102,7 +102,7 @@ class AsyncTransport:
         try:
             return await adrive(flow, self._perform)
         except Closed as closed:
-            raise closed.error from None
+            raise closed.error() from None
 
     async def open(self, flow: Generator[Effect, Outcome, Opened]) -> Opened:
         """Drive a stream's flow until it has committed."""

@@ -89,7 +89,7 @@ class BlockingTransport:
         try:
             return drive(flow, self._perform)
         except Closed as closed:
-            raise closed.error from None
+            raise closed.error() from None
 
     def open(self, flow: Generator[Effect, Outcome, Opened]) -> Opened:
         """Drive a stream's flow until it has committed."""

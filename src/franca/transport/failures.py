@@ -61,16 +61,16 @@ _ADVICE = {
 
 class Closed(Exception):
     """A client was closed while a call of its own waited: the flow ends as where it is interrupted,
-    so that nothing more is sent, and its endpoint has not failed.
-
-    Attributes:
-        error: what the call raises.
-    """
+    so that nothing more is sent, and its endpoint has not failed."""
 
     def __init__(self, target: Target) -> None:
-        words = "the client was closed before an answer"
-        super().__init__(words)
-        self.error = ConnectionError(words, backend=target.backend, endpoint_id=target.endpoint_id)
+        super().__init__("the client was closed before an answer")
+        self._target = target
+
+    def error(self) -> ConnectionError:
+        """What the call raises."""
+        backend, endpoint_id = self._target.backend, self._target.endpoint_id
+        return ConnectionError(str(self), backend=backend, endpoint_id=endpoint_id)
 
 
 def translate(error: Exception, target: Target) -> CallError | None:
