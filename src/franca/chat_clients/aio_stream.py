@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from copy import copy
 from types import AsyncGeneratorType, TracebackType
 from typing import Self
-from weakref import ref
 
 from franca.errors import CallError
 from franca.flow.effects import Opened
@@ -79,7 +78,7 @@ class _Once:
     def __init__(self, open_: Callable[[], Awaitable[Opened]]) -> None:
         self._open, self._lock = open_, asyncio.Lock()
         self.value: Opened | None = None
-        self._failed: tuple[CallError, ref[CallError]] | None = None
+        self._failed: CallError | None = None
 
     async def opened(self) -> Opened:
         """The stream; raises again what the first opening raised."""
@@ -87,13 +86,12 @@ class _Once:
             return self.value
         async with self._lock:  # two tasks may both be the first
             if self._failed is not None:
-                bare, raised = self._failed
-                raise raised() or _bare(bare)
+                raise _bare(self._failed)
             if self.value is None:
                 try:
                     self.value = await self._open()
                 except CallError as error:
-                    self._failed = _bare(error), ref(error)
+                    self._failed = _bare(error)
                     raise
             return self.value
 

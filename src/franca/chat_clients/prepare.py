@@ -40,16 +40,18 @@ def known(params: Mapping[str, Any], names: Iterable[str] = PARAMS) -> dict[str,
         ValueError: no such `context_length_control`.
         InvalidRequestError: a value of another form than its parameter's.
     """
+    given: dict[str, Any] = {}
     for name, value in params.items():
         if name not in PARAMS:
             hint = nearest(name, names) or "; extra_body carries a vendor's own"
             raise TypeError(f"no parameter {name!r}{hint}")
         if value is not None:
             check(name, value)
+            given[name] = value
     control = params.get("context_length_control")
     if not (control is None or callable(control) or control in CONTROLS):
         raise ValueError(f"context_length_control: {control!r} is none of {', '.join(CONTROLS)}")
-    return {name: value for name, value in params.items() if value is not None}
+    return given
 
 
 class Config:

@@ -32,11 +32,11 @@ Tools = Sequence[Mapping[str, Any]]
 
 
 def get_message_token_counts(
-    *,
     messages: Iterable[MessageLike] | str,
-    tools: Tools | None = None,
     model: str = "",
     backend: Backend = None,
+    *,
+    tools: Tools | None = None,
     response_format: Mapping[str, Any] | None = None,
     thinking: Thinking | None = None,
     tool_choice: str | Mapping[str, Any] | None = None,
@@ -67,28 +67,7 @@ def get_message_token_counts(
     return round(total)
 
 
-def count_messages_tokens(
-    messages: Iterable[MessageLike] | str,
-    model: str = "",
-    backend: Backend = None,
-    *,
-    tools: Tools | None = None,
-    response_format: Mapping[str, Any] | None = None,
-    thinking: Thinking | None = None,
-    tool_choice: str | Mapping[str, Any] | None = None,
-    wire: str = "openai-chat",
-) -> int:
-    """The same; messages, model and backend may go by their place."""
-    return get_message_token_counts(
-        messages=messages,
-        tools=tools,
-        model=model,
-        backend=backend,
-        response_format=response_format,
-        thinking=thinking,
-        tool_choice=tool_choice,
-        wire=wire,
-    )
+count_messages_tokens = get_message_token_counts
 
 
 def message_tokens(message: MessageLike, model: str | Family = "", backend: Backend = None) -> int:

@@ -16,6 +16,7 @@ from franca.settings.target import Endpoint, Target
 from franca.transport import links
 from franca.transport.failures import Closed, late, translate
 from franca.transport.link import Link, end_aside, frame, pieces
+from franca.wire import encode
 
 if TYPE_CHECKING:
     from franca.flow.ending import Ending
@@ -220,8 +221,6 @@ async def _whole(response: Any) -> bytes:
 
 
 async def _post(link: Link, send: Send) -> Reply:
-    from franca.wire import encode
-
     given = await asyncio.to_thread(link.post, send) if link.key else link.post(send)
     answer = await link.sdk.post(send.path, **given)
     if not send.request.stream:

@@ -16,6 +16,7 @@ from franca.transport import links
 from franca.transport.clock import cut, keep, limit, trace
 from franca.transport.failures import Closed, late, translate
 from franca.transport.link import Link, end_aside, frame, over, pieces, quiet
+from franca.wire import encode
 
 if TYPE_CHECKING:
     from franca.flow.ending import Ending
@@ -207,8 +208,6 @@ def _whole(response: Any, send: Send) -> bytes:
 
 
 def _post(link: Link, send: Send) -> Reply:
-    from franca.wire import encode
-
     answer = link.sdk.post(send.path, **link.post(send))
     if not send.request.stream:
         return Reply(200, {}, encode(answer))

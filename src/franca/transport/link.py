@@ -141,9 +141,7 @@ class Link:
         url = self._urls.get(path)
         if url is None:
             base = str(self.sdk.base_url).rstrip("/")
-            if base.endswith("/v1") and path.startswith(
-                "/v1/"
-            ):  # people give Anthropic's both ways
+            if path.startswith("/v1/"):  # people give Anthropic's both ways
                 base = base.removesuffix("/v1")
             url = self._urls[path] = type(self.http.base_url)(base + path)
         return url
